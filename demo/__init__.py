@@ -1,0 +1,1 @@
+"""The believable demo agency: invented people, clients, sources and findings, in Chinese and English."""
