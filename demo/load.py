@@ -6,7 +6,7 @@ for a client, source or finding. Whoever seeds replaces them by the ids that the
 
 Nothing ages: the files hold days (`collected_days_ago = 40`, `from_in_days = 21`), resolved against `today`,
 and texts may hold `{Y}`, `{Y-1}` or `{Y+1}`: the year in which the finding was collected, the one before, the
-one after. Records come in an order in which every reference points backwards.
+one after. Texts are wrapped in the files only. Records come in an order in which every reference points backwards.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ DATA = Path(__file__).parent / "data"
 AGENCY_ZONE = ZoneInfo("Asia/Shanghai")
 STATES = ("draft", "submitted", "verified", "disputed", "retracted", "corrected")
 
+_WRAPPED = re.compile(r"(?<=([^\n]))\n(?=([^\n]))")
 _YEAR = re.compile(r"\{Y([+-]\d+)?\}")
 _FINDING_DEFAULTS: dict[str, Any] = {"label": "TLP:AMBER+STRICT", "corroborated_by": [], "recipients": []}
 _FINDING_OWN = {"author", "state", "by", "reason", "correction"}
@@ -169,12 +170,12 @@ def _finding(record: dict[str, Any], file: dict[str, Any], today: date) -> Findi
     correction = record.get("correction")
     return Finding(
         slug=slug,
-        body=_with_years(body, year),
+        body=_texts(body, year),
         author=author,
         state=state,
         by=_actor(record, file, state),
         reason=record.get("reason", ""),
-        correction=None if correction is None else _with_years(correction, year),
+        correction=None if correction is None else _texts(correction, year),
     )
 
 
@@ -197,11 +198,18 @@ def _working_hour(today: date, ago: int, slug: str) -> str:
     return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _with_years(body: dict[str, Any], year: int) -> dict[str, Any]:
-    return {
-        key: _YEAR.sub(lambda mark: str(year + int(mark[1] or 0)), value) if isinstance(value, str) else value
-        for key, value in body.items()
-    }
+def _texts(body: dict[str, Any], year: int) -> dict[str, Any]:
+    """The body with its texts unwrapped and their years written out."""
+
+    def text(value: str) -> str:
+        return _YEAR.sub(lambda mark: str(year + int(mark[1] or 0)), _unwrap(value))
+
+    return {key: text(value) if isinstance(value, str) else value for key, value in body.items()}
+
+
+def _unwrap(text: str) -> str:
+    """Join the lines of a paragraph: Latin words with a space, Chinese ones without; blank lines stay."""
+    return _WRAPPED.sub(lambda ends: " " if ends[1].isascii() or ends[2].isascii() else "", text.strip())
 
 
 # --- references --------------------------------------------------------------------------------------------
