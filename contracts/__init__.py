@@ -1,0 +1,1 @@
+"""What services promise one another: the event envelope, one module of shapes per publishing service."""

@@ -1,0 +1,107 @@
+"""The envelope in which services tell one another what happened, and how shapes are read tolerantly.
+
+An event carries what happened (`change`) and the whole public shape after it (`state`), so that a
+projection is "keep the newest (epoch, version) of this key" and heals at the next event. Shapes only grow:
+every field but `id` has a default, readers ignore fields that they do not know, and a changed meaning gets a
+new name (`contracts/snapshot.json` refuses anything else).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One committed happening of one aggregate.
+
+    `source` is the topic; `type` reads `<shape>.<happening>` (for example `finding.submitted`), so that a
+    consumer older than its producer still knows which shape `state` has. `version` counts 1..n per key
+    within an `epoch`; a restored source opens a new epoch.
+    """
+
+    id: str
+    type: str
+    source: str
+    epoch: int
+    key: str
+    version: int
+    at: str
+    actor: str | None = None
+    cause: str | None = None
+    trace: str | None = None
+    change: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape_name(self) -> str:
+        """The shape that `state` has: the part of `type` before the dot."""
+        return self.type.partition(".")[0]
+
+    def to_json(self) -> str:
+        """The envelope as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read an envelope; fields unknown to this version are ignored. Raises ValueError when it is none."""
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("an event is a JSON object")
+        try:
+            return cls(**_known(cls, data))
+        except TypeError as error:
+            raise ValueError(f"not an event: {error}") from error
+
+
+class Shape:
+    """Base of the public shapes: frozen dataclasses of JSON values, `id` first, defaults for all the rest."""
+
+    TOPIC: ClassVar[str]
+    NAME: ClassVar[str]
+    id: str
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any]) -> Self:
+        """The shape in an event's state, whatever newer fields the producer added."""
+        return cls(**_known(cls, state))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The shape as JSON values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A kind of event: the shape that it carries and what has happened to it."""
+
+    shape: type[Shape]
+    name: str
+    meaning: str
+
+    @property
+    def type(self) -> str:
+        """The envelope's `type`."""
+        return f"{self.shape.NAME}.{self.name}"
+
+
+HAPPENINGS: dict[str, Happening] = {}
+SHAPES: dict[str, type[Shape]] = {}
+
+
+def happening(shape: type[Shape], name: str, meaning: str) -> Happening:
+    """Declare a kind of event. Raises ValueError when the type is declared twice."""
+    declared = Happening(shape, name, meaning)
+    if declared.type in HAPPENINGS:
+        raise ValueError(f"{declared.type} is declared twice")
+    HAPPENINGS[declared.type] = declared
+    SHAPES[shape.NAME] = shape
+    return declared
+
+
+def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {name: value for name, value in data.items() if name in names}

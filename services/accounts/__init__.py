@@ -1,0 +1,1 @@
+"""Accounts: clients and their contacts, people and roles, account teams, conflict walls."""

@@ -1,0 +1,1 @@
+"""The portal: credentials, sign-in, sessions, API tokens, home, agency settings."""

@@ -1,0 +1,1 @@
+"""The platform: what at least two services need, and nothing else."""

@@ -1,0 +1,420 @@
+"""Who may do what with which client's what: the only policy module.
+
+Pure functions over an immutable `Book` of facts (people, assignments, walls, clients, keys, ended sessions)
+which each service folds from the access topics. API, pages, search, exports and downloads ask it at the moment
+of use. Deny by default: no fact, no access. The matrix is `docs/decisions/0003-who-sees-what.md`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, false, or_, select, true, update
+from sqlalchemy.orm import Session
+
+from contracts.accounts import Assignment, Client, Person, Wall
+from contracts.event import Event, Shape
+from contracts.portal import Key
+from contracts.portal import Session as EndedSession
+from shared.clock import instant
+from shared.tables import AccessFactRow, AccessRevisionRow, PositionRow
+
+CLEAR, GREEN, AMBER, STRICT, RED = "TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"
+LABELS = (CLEAR, GREEN, AMBER, STRICT, RED)
+SEATS = ("CAE", "AM", "AD")
+ROLES = (
+    "director", "salesperson", "sales_clerk", "department_manager", "branch_manager", "finance",
+    "warehouse_keeper", "technical_support", "leadership", "administrator", "auditor",
+)  # fmt: skip
+FACTS: tuple[type[Shape], ...] = (Person, Assignment, Wall, Client, Key, EndedSession)
+_ROLES_WITHOUT_CONTENT = {"administrator", "auditor"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one person may see at one instant; queries are filtered by it."""
+
+    person_id: str
+    everything: bool = False  # cleared for all clients but the hidden ones
+    cleared: frozenset[str] = frozenset()  # clients whose AMBER and AMBER+STRICT they read
+    hidden: frozenset[str] = frozenset()  # behind a wall or cooling off: for them these do not exist
+    shy: frozenset[str] = frozenset()  # `visibility: team` and not cleared: not listed, nothing shown
+    colleague: bool = False  # reads CLEAR and GREEN of clients without an assignment
+    market: bool = False  # reads what belongs to no client, up to AMBER+STRICT
+    directory: bool = False  # may list clients (name, industry, team)
+    red: bool = True  # False while access facts are stale: RED fails closed
+
+    def clears(self, client_id: str) -> bool:
+        """Whether they read the client's AMBER."""
+        return client_id not in self.hidden and (self.everything or client_id in self.cleared)
+
+    def lists(self, client_id: str) -> bool:
+        """Whether they may know that the client exists."""
+        return client_id not in self.hidden and (
+            self.clears(client_id) or (self.directory and client_id not in self.shy)
+        )
+
+    def reads(self, client_id: str | None, label: str, recipients: Collection[str] = ()) -> bool:
+        """Whether they may read something of a client (or of none) with this label."""
+        if client_id in self.hidden:
+            return False
+        if self.person_id in recipients and (label != RED or self.red):
+            return True
+        if label == RED:
+            return False
+        if client_id is None:
+            return self.market
+        if self.clears(client_id):
+            return True
+        return label in (CLEAR, GREEN) and self.colleague and client_id not in self.shy
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an action is about. `author_ids`: who asked for it, for the four-eyes rule."""
+
+    client_id: str | None = None
+    label: str = CLEAR
+    recipients: tuple[str, ...] = ()
+    author_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """An assignment with its instants read."""
+
+    id: str
+    client_id: str
+    person_id: str
+    role: str
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        """Whether the seat is taken at this instant (the end is exclusive)."""
+        return self.starts_at <= now and (self.ends_at is None or now < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Every access fact that a service knows, as of one revision."""
+
+    revision: int = -1
+    people: dict[str, Person] = field(default_factory=dict)
+    usernames: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+    walls: tuple[Wall, ...] = ()
+    keys: dict[str, Key] = field(default_factory=dict)
+    ended_sessions: frozenset[str] = frozenset()
+    seats_of_person: dict[str, tuple[Seat, ...]] = field(default_factory=dict)
+    seats_of_client: dict[str, tuple[Seat, ...]] = field(default_factory=dict)
+    stale: bool = False
+
+    def person(self, person_id: str) -> Person | None:
+        """The person, if employed."""
+        person = self.people.get(person_id)
+        return person if person is not None and person.status == "employed" else None
+
+    def team(self, client_id: str, now: datetime) -> list[Seat]:
+        """The seats of a client's team that are taken now."""
+        return [seat for seat in self.seats_of_client.get(client_id, ()) if seat.holds(now)]
+
+    def seats(self, person_id: str, now: datetime) -> list[Seat]:
+        """The seats that a person takes now."""
+        return [seat for seat in self.seats_of_person.get(person_id, ()) if seat.holds(now)]
+
+    def client_name(self, client_id: str | None) -> str:
+        """The client's name, or empty while it has not arrived here."""
+        client = self.clients.get(client_id or "")
+        return client.name if client else ""
+
+    def person_name(self, person_id: str | None) -> str:
+        """The person's name, or empty while it has not arrived here."""
+        person = self.people.get(person_id or "")
+        return person.name if person else ""
+
+    def hidden_by_wall(self, person_id: str, now: datetime) -> frozenset[str]:
+        """Clients that do not exist for a person: across a wall from a team they are on, or cool off from."""
+        hidden: set[str] = set()
+        for wall in self.walls:
+            for mine, other in (wall.client_ids, wall.client_ids[::-1]):
+                if self._bound(person_id, mine, wall.cooling_off_days, now):
+                    hidden.add(other)
+        return frozenset(hidden)
+
+    def walled_clients(self) -> frozenset[str]:
+        """Every client that stands behind some wall."""
+        return frozenset(client_id for wall in self.walls for client_id in wall.client_ids)
+
+    def _bound(self, person_id: str, client_id: str, cooling_off_days: int, now: datetime) -> bool:
+        cooled = now - timedelta(days=cooling_off_days)
+        return any(
+            seat.client_id == client_id
+            and seat.starts_at <= now
+            and (seat.ends_at is None or seat.ends_at > min(cooled, now))
+            for seat in self.seats_of_person.get(person_id, ())
+        )
+
+    def scope(self, person_id: str, now: datetime) -> Scope:
+        """What a person may see now. Nobody that is not employed sees anything."""
+        person = self.person(person_id)
+        if person is None:
+            return Scope(person_id)
+        roles = set(person.roles)
+        hidden = self.hidden_by_wall(person_id, now)
+        if self.stale:
+            hidden |= self.walled_clients()
+        cleared = {seat.client_id for seat in self.seats(person_id, now)}
+        leads = "leadership" in roles
+        if leads and person.branch:
+            cleared |= {client.id for client in self.clients.values() if client.branch == person.branch}
+        everything = "director" in roles or (leads and not person.branch)
+        # An administrator's or auditor's role alone reads no client content.
+        content = not roles or bool(roles - _ROLES_WITHOUT_CONTENT) or bool(cleared)
+        shy: set[str] = set()
+        if not everything:
+            shy = {c.id for c in self.clients.values() if c.visibility == "team" and c.id not in cleared}
+        return Scope(
+            person_id=person_id,
+            everything=everything,
+            cleared=frozenset(cleared - hidden),
+            hidden=hidden,
+            shy=frozenset(shy) - (frozenset(self.clients) if "administrator" in roles else frozenset()),
+            colleague=content,
+            market=content or "administrator" in roles,
+            directory=content or "administrator" in roles,
+            red=not self.stale,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is asking, at this instant."""
+
+    person: Person
+    book: Book
+    now: datetime
+    scope: Scope
+    session_id: str = ""
+    can_write: bool = True
+
+    @property
+    def id(self) -> str:
+        """The person's id."""
+        return self.person.id
+
+    @property
+    def name(self) -> str:
+        """The person's name."""
+        return self.person.name
+
+    @property
+    def username(self) -> str:
+        """The name they sign in with."""
+        return self.person.username
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Agency-wide and department roles (not seats)."""
+        return frozenset(self.person.roles)
+
+    def seat(self, client_id: str | None, roles: Iterable[str] = SEATS) -> bool:
+        """Whether they hold one of these seats on the client's team now."""
+        wanted = set(roles)
+        return any(
+            seat.client_id == client_id and seat.role in wanted for seat in self.book.seats(self.id, self.now)
+        )
+
+    def may(self, action: str, subject: Subject | None = None) -> bool:
+        """Whether they may do this. Raises KeyError for an action that no rule names."""
+        return may(self, action, subject or Subject())
+
+
+def actor(
+    book: Book, person_id: str, now: datetime, *, session_id: str = "", can_write: bool = True
+) -> Actor | None:
+    """The actor for an employed person, else None."""
+    person = book.person(person_id)
+    if person is None:
+        return None
+    return Actor(person, book, now, book.scope(person_id, now), session_id, can_write)
+
+
+Rule = Callable[[Actor, Subject], bool]
+
+
+def _agency(who: Actor, _: Subject) -> bool:
+    return bool(who.roles & {"administrator", "director"})
+
+
+def _listed(rule: Rule) -> Rule:
+    return lambda who, it: (it.client_id is None or who.scope.lists(it.client_id)) and rule(who, it)
+
+
+def _readable(rule: Rule) -> Rule:
+    return lambda who, it: who.scope.reads(it.client_id, it.label, it.recipients) and rule(who, it)
+
+
+def _leads_client(who: Actor, it: Subject) -> bool:
+    return _agency(who, it) or who.seat(it.client_id, ("AM", "AD"))
+
+
+def _works_on(who: Actor, it: Subject) -> bool:
+    return who.scope.market if it.client_id is None else who.scope.clears(it.client_id)
+
+
+def _judges(who: Actor, it: Subject) -> bool:
+    if it.client_id is None:
+        return who.scope.market
+    return "director" in who.roles or who.seat(it.client_id, ("AM", "AD")) or "leadership" in who.roles
+
+
+def _four_eyes(rule: Rule) -> Rule:
+    return lambda who, it: who.id not in it.author_ids and rule(who, it)
+
+
+def _authors_or_judges(who: Actor, it: Subject) -> bool:
+    return who.id in it.author_ids or _judges(who, it)
+
+
+RULES: dict[str, Rule] = {
+    "client.create": lambda who, it: (
+        _agency(who, it) or any(seat.role in ("AM", "AD") for seat in who.book.seats(who.id, who.now))
+    ),
+    "client.list": _listed(lambda who, it: True),
+    "client.change": _listed(_leads_client),
+    "client.contacts": lambda who, it: it.client_id is not None and who.scope.clears(it.client_id),
+    "team.manage": _listed(_leads_client),
+    "person.manage": _agency,
+    "person.grant": lambda who, it: "administrator" in who.roles,
+    "wall.manage": _agency,
+    "finding.read": _readable(lambda who, it: True),
+    "finding.capture": _works_on,
+    "finding.change": _readable(_works_on),
+    "finding.verify": _readable(_four_eyes(_judges)),
+    "finding.dispute": _readable(lambda who, it: True),
+    "finding.settle": _readable(_judges),
+    "finding.retract": _readable(_authors_or_judges),
+    "source.manage": _works_on,
+    "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
+    "system.run": lambda who, it: "administrator" in who.roles,
+}
+
+
+def may(who: Actor, action: str, subject: Subject) -> bool:
+    """Answer one rule. Writing needs a token that may write."""
+    if not who.can_write and not action.endswith((".read", ".list")):
+        return False
+    return RULES[action](who, subject)
+
+
+def readable(
+    scope: Scope,
+    *,
+    client: ColumnElement[Any],
+    label: ColumnElement[Any],
+    is_recipient: ColumnElement[bool] = false(),
+) -> ColumnElement[bool]:
+    """`Scope.reads` as an SQL condition. `is_recipient`: whether the reader is named on the row."""
+    named = is_recipient if scope.red else and_(is_recipient, label != RED)
+    cleared = true() if scope.everything else client.in_(sorted(scope.cleared))
+    open_label = label.in_([CLEAR, GREEN])
+    openly = and_(open_label, client.not_in(sorted(scope.shy))) if scope.colleague else false()
+    of_client = and_(client.is_not(None), label != RED, or_(cleared, openly))
+    of_none = and_(client.is_(None), label != RED) if scope.market else false()
+    not_hidden = or_(client.is_(None), client.not_in(sorted(scope.hidden)))
+    return and_(not_hidden, or_(named, of_client, of_none))
+
+
+def listed(scope: Scope, client: ColumnElement[Any]) -> ColumnElement[bool]:
+    """`Scope.lists` as an SQL condition."""
+    visible = true() if scope.everything else client.in_(sorted(scope.cleared))
+    if scope.directory:
+        visible = or_(visible, client.not_in(sorted(scope.shy)))
+    return and_(client.not_in(sorted(scope.hidden)), visible)
+
+
+# --- keeping the facts -------------------------------------------------------------------------------------
+
+
+def keep_fact(session: Session, event: Event, shape: Shape) -> None:
+    """Fold one access fact; the newest (epoch, version) of a key wins."""
+    row = session.get(AccessFactRow, (shape.NAME, shape.id))
+    if row is not None and (row.epoch, row.version) >= (event.epoch, event.version):
+        return
+    if row is None:
+        row = AccessFactRow(kind=shape.NAME, id=shape.id, epoch=0, version=0, state={})
+        session.add(row)
+    row.epoch, row.version, row.state = event.epoch, event.version, shape.to_dict()
+    session.flush()
+    bumped = session.execute(update(AccessRevisionRow).values(revision=AccessRevisionRow.revision + 1))
+    if bumped.rowcount == 0:  # type: ignore[attr-defined]
+        session.add(AccessRevisionRow(id=1, revision=1))
+        session.flush()
+
+
+class Reader:
+    """Gives a process the current Book, reading the tables again only when their revision moved."""
+
+    def __init__(self, stale_after: float, *, follows: tuple[str, ...]) -> None:
+        self._stale_after = timedelta(seconds=stale_after)
+        self._follows = follows
+        self._book = Book()
+
+    def book(self, session: Session, now: datetime) -> Book:
+        """The facts as this session sees them; marked stale when their topics were not heard for too long."""
+        revision = session.scalar(select(AccessRevisionRow.revision)) or 0
+        if revision != self._book.revision:
+            self._book = read_book(session, revision)
+        return replace(self._book, stale=True) if self._stale(session, now) else self._book
+
+    def _stale(self, session: Session, now: datetime) -> bool:
+        if not self._follows:
+            return False
+        heard = session.scalars(
+            select(PositionRow.at_end_at).where(PositionRow.topic.in_(self._follows))
+        ).all()
+        return len(heard) < len(self._follows) or any(
+            at is None or now - at > self._stale_after for at in heard
+        )
+
+
+def read_book(session: Session, revision: Literal[-1] | int = -1) -> Book:
+    """Read every access fact."""
+    facts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for kind, state in session.execute(select(AccessFactRow.kind, AccessFactRow.state)):
+        facts[kind].append(state)
+    people = {state["id"]: Person.read(state) for state in facts[Person.NAME]}
+    of_person: dict[str, list[Seat]] = defaultdict(list)
+    of_client: dict[str, list[Seat]] = defaultdict(list)
+    for state in facts[Assignment.NAME]:
+        seat = _seat(Assignment.read(state))
+        of_person[seat.person_id].append(seat)
+        of_client[seat.client_id].append(seat)
+    ended = [EndedSession.read(state) for state in facts[EndedSession.NAME]]
+    return Book(
+        revision=revision,
+        people=people,
+        usernames={person.username: person.id for person in people.values()},
+        clients={state["id"]: Client.read(state) for state in facts[Client.NAME]},
+        walls=tuple(wall for wall in map(Wall.read, facts[Wall.NAME]) if wall.lifted_at is None),
+        keys={state["id"]: Key.read(state) for state in facts[Key.NAME]},
+        ended_sessions=frozenset(session.id for session in ended if session.revoked_at),
+        seats_of_person={key: tuple(seats) for key, seats in of_person.items()},
+        seats_of_client={key: tuple(seats) for key, seats in of_client.items()},
+    )
+
+
+def _seat(shape: Assignment) -> Seat:
+    return Seat(
+        id=shape.id,
+        client_id=shape.client_id,
+        person_id=shape.person_id,
+        role=shape.role,
+        starts_at=instant(shape.starts_at),
+        ends_at=instant(shape.ends_at) if shape.ends_at else None,
+    )

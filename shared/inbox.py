@@ -1,0 +1,269 @@
+"""Consuming others' events so that each takes effect once, in order per key, and a bad one stops only its key.
+
+Positions and the highest (epoch, version) handled per key are kept in the transaction of the effects, in the
+consumer's own database: duplicates, stragglers and repeated reads do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from contracts.event import HAPPENINGS, SHAPES, Event, Happening, Shape
+from shared import clock
+from shared.db import Database
+from shared.log.port import Log, Record
+from shared.tables import DeadLetterRow, InboxRow, PositionRow
+from shared.uow import UnitOfWork
+
+BATCH = 100
+ATTEMPTS = 3
+HEARD_EVERY = timedelta(seconds=5)
+log = structlog.get_logger("inbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Keeps the newest state of a shape: `apply(uow, event, shape)`. Heals at the key's next event."""
+
+    shape: type[Shape]
+    apply: Callable[[UnitOfWork, Event, Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Does something because something happened; must see every event of a key in order."""
+
+    happening: Happening
+    apply: Callable[[UnitOfWork, Event, Any], None]
+
+
+Handler = Fold | Reaction
+
+
+class Consumer:
+    """Reads topics for one service and applies its handlers. `step()` does one batch."""
+
+    def __init__(
+        self,
+        name: str,
+        handlers: Sequence[Handler],
+        database: Database,
+        channel: Log,
+        *,
+        topics: Sequence[str],
+        committed: Callable[[UnitOfWork], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.topics = tuple(topics)
+        self._handlers = tuple(handlers)
+        self._database = database
+        self._reader = channel.reader(name, self.topics)
+        self._committed = committed or (lambda uow: None)
+        self._heard_at: datetime | None = None
+
+    def step(self, wait: float = 0.0) -> int:
+        """Handle one batch; with nothing to do, note that the end was reached and wait for more.
+
+        Answers how many records were read. Raises OperationalError when a database cannot answer: try again.
+        """
+        with self._database.read() as session:
+            positions = self.positions(session)
+        records = self._reader.poll(positions, BATCH)
+        if not records:
+            self._note_end()
+            if wait:
+                self._reader.wait(wait)
+            return 0
+        self._handle_batch(records)
+        return len(records)
+
+    def positions(self, session: Session) -> dict[tuple[str, int], int]:
+        """Where this consumer reads on, per topic and partition."""
+        rows = session.scalars(select(PositionRow).where(PositionRow.consumer == self.name))
+        return {(row.topic, row.partition): row.position for row in rows}
+
+    def lag(self) -> dict[str, int]:
+        """For each topic how many events are still to handle."""
+        with self._database.read() as session:
+            return self._reader.lag(self.positions(session))
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._reader.close()
+
+    def _handle_batch(self, records: Sequence[Record]) -> None:
+        try:
+            self._in_one_transaction(records)
+        except OperationalError:
+            raise
+        except Exception:
+            # Some record of the batch cannot be handled: find it by taking them one at a time.
+            for record in records:
+                self._handle_alone(record)
+
+    def _in_one_transaction(self, records: Sequence[Record]) -> None:
+        with self._database.write() as session:
+            uow = UnitOfWork(session, clock.now())
+            for record in records:
+                self._handle(uow, Event.from_json(record.envelope))
+                self._move(session, record)
+        if uow.emitted:
+            self._committed(uow)
+
+    def _handle_alone(self, record: Record) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._in_one_transaction([record])
+                return
+            except OperationalError:
+                raise
+            except Exception as error:
+                failure = error
+                log.warning("event.failed", consumer=self.name, attempt=attempt, error=repr(error))
+        with self._database.write() as session:
+            self._give_up(session, record.envelope, repr(failure))
+            self._move(session, record)
+
+    def _handle(self, uow: UnitOfWork, event: Event) -> None:
+        if self._parked(uow.session, event):
+            self._set_aside(uow.session, event, waiting=True, error="")
+            return
+        if not self._newer(uow.session, event):
+            return
+        self._apply(uow, event)
+
+    def _apply(self, uow: UnitOfWork, event: Event) -> None:
+        shape = SHAPES.get(event.shape_name)
+        if shape is None:
+            return  # from a newer producer; nobody here wants it yet
+        state = shape.read(event.state)
+        uow.cause, uow.trace = event.id, event.trace
+        for handler in self._handlers:
+            if self._wants(handler, event):
+                handler.apply(uow, event, state)
+        self._remember(uow.session, event)
+
+    @staticmethod
+    def _wants(handler: Handler, event: Event) -> bool:
+        if isinstance(handler, Fold):
+            return event.shape_name == handler.shape.NAME
+        return handler.happening == HAPPENINGS.get(event.type)
+
+    def _newer(self, session: Session, event: Event) -> bool:
+        row = session.get(InboxRow, (self.name, event.source, event.key))
+        return row is None or (event.epoch, event.version) > (row.epoch, row.version)
+
+    def _remember(self, session: Session, event: Event) -> None:
+        row = session.get(InboxRow, (self.name, event.source, event.key))
+        if row is None:
+            row = InboxRow(consumer=self.name, source=event.source, key=event.key, epoch=0, version=0)
+            session.add(row)
+        row.epoch, row.version = event.epoch, event.version
+
+    def _move(self, session: Session, record: Record) -> None:
+        row = session.get(PositionRow, (self.name, record.topic, record.partition))
+        if row is None:
+            row = PositionRow(consumer=self.name, topic=record.topic, partition=record.partition, position=0)
+            session.add(row)
+        row.position = record.position
+        session.flush()
+
+    def _note_end(self) -> None:
+        now = clock.now()
+        if self._heard_at is not None and now - self._heard_at < HEARD_EVERY:
+            return
+        with self._database.write() as session:
+            for topic in self.topics:
+                row = session.get(PositionRow, (self.name, topic, 0))
+                if row is None:
+                    row = PositionRow(consumer=self.name, topic=topic, partition=0, position=0)
+                    session.add(row)
+                row.at_end_at = now
+        self._heard_at = now
+
+    # --- what cannot be handled ---
+
+    def _give_up(self, session: Session, envelope: str, error: str) -> None:
+        try:
+            event = Event.from_json(envelope)
+        except ValueError:
+            event = Event(id="", type="", source="", epoch=0, key="", version=0, at="")
+        log.error("event.dead", consumer=self.name, type=event.type, key=event.key, error=error)
+        reacts = any(isinstance(h, Reaction) and self._wants(h, event) for h in self._handlers)
+        self._set_aside(session, event, waiting=False, error=error, parked=reacts, envelope=envelope)
+
+    def _parked(self, session: Session, event: Event) -> bool:
+        query = select(DeadLetterRow.id).where(
+            DeadLetterRow.consumer == self.name,
+            DeadLetterRow.source == event.source,
+            DeadLetterRow.key == event.key,
+            DeadLetterRow.parked,
+        )
+        return session.scalar(query.limit(1)) is not None
+
+    def _set_aside(
+        self,
+        session: Session,
+        event: Event,
+        *,
+        waiting: bool,
+        error: str,
+        parked: bool = True,
+        envelope: str = "",
+    ) -> None:
+        session.add(
+            DeadLetterRow(
+                consumer=self.name,
+                source=event.source,
+                key=event.key,
+                parked=parked,
+                waiting=waiting,
+                envelope=envelope or event.to_json(),
+                error=error,
+                at=clock.now(),
+            )
+        )
+        session.flush()
+
+    def retry(self, dead_letter_id: int) -> None:
+        """Handle a dead letter again, then what waits behind it, in order. Raises what still fails."""
+        self._release(dead_letter_id, handle=True)
+
+    def drop(self, dead_letter_id: int) -> None:
+        """Give a dead letter up and go on with what waits behind it."""
+        self._release(dead_letter_id, handle=False)
+
+    def _release(self, dead_letter_id: int, *, handle: bool) -> None:
+        with self._database.write() as session:
+            first = session.get(DeadLetterRow, dead_letter_id)
+            if first is None or first.consumer != self.name:
+                raise LookupError(f"there is no dead letter {dead_letter_id} of {self.name}")
+            uow = UnitOfWork(session, clock.now())
+            queue = [first] if handle else []
+            queue += self._behind(session, first)
+            session.execute(
+                delete(DeadLetterRow).where(DeadLetterRow.id.in_([first.id, *[row.id for row in queue]]))
+            )
+            for row in queue:
+                event = Event.from_json(row.envelope)
+                if self._newer(session, event):
+                    self._apply(uow, event)
+        if uow.emitted:
+            self._committed(uow)
+
+    def _behind(self, session: Session, first: DeadLetterRow) -> list[DeadLetterRow]:
+        query = select(DeadLetterRow).where(
+            DeadLetterRow.consumer == first.consumer,
+            DeadLetterRow.source == first.source,
+            DeadLetterRow.key == first.key,
+            DeadLetterRow.waiting,
+        )
+        return list(session.scalars(query.order_by(DeadLetterRow.id)))

@@ -1,0 +1,178 @@
+"""A world for tests: every service in one process on its own data, with the deliveries under control.
+
+`World` runs the real web apps and consumers on a fresh home; nothing is mocked. Consumers run only when told
+to (`settle`), so a test sees what comes between a write and its effects; `settle(chaos=seed)` redelivers,
+delays and interleaves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from shared import config, db
+from shared.inbox import Consumer
+from shared.migrations import migrate
+from shared.service import Runtime, Service, discover
+from shared.tables import PositionRow
+from shared.worker import Task
+
+SETTLE_ROUNDS = 2_000
+
+
+class Api:
+    """A program that calls the product as one person, with JSON in and out."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self._world = world
+        self.token = token
+
+    def call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **kwargs: Any) -> Any:
+        """A request to whichever service owns the path."""
+        headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
+        return self._world.client(path).open(path, method=method, headers=headers, **kwargs)
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        """GET."""
+        return self.call("GET", path, **kwargs)
+
+    def post(self, path: str, body: Any = None, **kwargs: Any) -> Any:
+        """POST a JSON body."""
+        return self.call("POST", path, json={} if body is None else body, **kwargs)
+
+    def patch(self, path: str, body: Any, *, match: str | None = None, **kwargs: Any) -> Any:
+        """PATCH with If-Match; reads the resource's ETag first where none is given."""
+        match = match or self.get(path).headers["ETag"]
+        return self.call("PATCH", path, json=body, headers={"If-Match": match}, **kwargs)
+
+    def make(self, path: str, body: Any = None, **kwargs: Any) -> dict[str, Any]:
+        """POST that must succeed; answers the resource."""
+        answer = self.post(path, body, **kwargs)
+        assert answer.status_code in (200, 201), f"{path}: {answer.status_code} {answer.get_data(as_text=True)}"
+        found: dict[str, Any] = answer.get_json()
+        return found
+
+
+class World:
+    """The services on a fresh home. Use `world()`."""
+
+    def __init__(self, home: Path, services: Sequence[Service], **settings: Any) -> None:
+        self.settings = config.Settings(home=home, secret="for tests only", **settings)
+        self.runtimes = {service.name: Runtime(service, self.settings) for service in services}
+        for service in services:
+            migrate(service, self.settings)
+        self._apps = {name: running.web() for name, running in self.runtimes.items()}
+        self._consumers = {name: running.consumers() for name, running in self.runtimes.items()}
+        self._tokens: dict[str, str] = {}
+        self.people: dict[str, str] = {}
+
+    # --- people ---
+
+    def found(self) -> Api:
+        """Found an empty agency with the administrator `admin`, as a first start does."""
+        self.person("admin", roles=["administrator"])
+        return self.api("admin")
+
+    def person(self, username: str, *, roles: Sequence[str] = (), branch: str = "", name: str = "") -> str:
+        """Add an employed person as the system does; answers the id."""
+        commands = importlib.import_module("services.accounts.commands")
+        with self.runtimes["accounts"].unit_of_work() as uow:
+            person = commands.add_person(
+                uow,
+                username=username,
+                name=name or username,
+                email=f"{username}@agency.example",
+                roles=list(roles),
+                branch=branch,
+            )
+        self.people[username] = person.id
+        self.settle()
+        return str(person.id)
+
+    def api(self, username: str) -> Api:
+        """A program with an API token of a person."""
+        if username not in self._tokens:
+            commands = importlib.import_module("services.portal.commands")
+            with self.runtimes["portal"].unit_of_work() as uow:
+                self._tokens[username], _ = commands.issue_token(
+                    uow,
+                    person_id=self.people[username],
+                    kind="api",
+                    name="test",
+                    life=timedelta(days=30),
+                    secret=self.settings.secret,
+                )
+            self.settle()
+        return Api(self, self._tokens[username])
+
+    # --- requests ---
+
+    def client(self, path: str) -> FlaskClient:
+        """A fresh client (no cookies) of the app that owns a path; the portal owns the rest."""
+        first = path.lstrip("/").partition("/")[0].partition("?")[0]
+        return self._apps.get(first, self._apps["portal"]).test_client()
+
+    # --- deliveries ---
+
+    def settle(self, *, chaos: int | None = None) -> None:
+        """Let every consumer and task run until nothing is left to do.
+
+        With `chaos`, a seed: consumers take turns at random, some deliveries come twice, some late.
+        """
+        dice = random.Random(chaos)
+        consumers = [consumer for found in self._consumers.values() for consumer in found]
+        for _ in range(SETTLE_ROUNDS):
+            if chaos is not None:
+                dice.shuffle(consumers)
+                if dice.random() < 0.3:
+                    self._redeliver(dice)
+            busy = sum(consumer.step() for consumer in consumers if chaos is None or dice.random() < 0.7)
+            busy += sum(task.step(running) for running, task in self._tasks())
+            if not busy and self.lag() == 0:
+                return
+        raise AssertionError("the services do not come to rest")
+
+    def lag(self) -> int:
+        """How many events are still to be handled, over all consumers."""
+        return sum(sum(c.lag().values()) for found in self._consumers.values() for c in found)
+
+    def consumers(self, service: str) -> list[Consumer]:
+        """A service's consumers."""
+        return self._consumers[service]
+
+    def _tasks(self) -> Iterator[tuple[Runtime, Task]]:
+        for running in self.runtimes.values():
+            for task in running.service.tasks:
+                yield running, task
+
+    def _redeliver(self, dice: random.Random) -> None:
+        running = dice.choice(list(self.runtimes.values()))
+        with running.database.write() as session:
+            session.execute(update(PositionRow).values(position=PositionRow.position / 2))
+
+    def close(self) -> None:
+        """Free sockets and connections."""
+        for found in self._consumers.values():
+            for consumer in found:
+                consumer.close()
+        for running in self.runtimes.values():
+            running.database.engine.dispose()
+        db.forget_databases()
+
+
+@contextmanager
+def world(home: Path, **settings: Any) -> Iterator[World]:
+    """All installed services on a fresh home."""
+    made = World(home, list(discover().values()), **settings)
+    try:
+        yield made
+    finally:
+        made.close()

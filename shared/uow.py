@@ -1,0 +1,146 @@
+"""One transaction: rows, events, audit and idempotency are committed together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from contracts.event import Event, Happening, Shape
+from shared import access, clock
+from shared.db import Database, new_id
+from shared.problem import Problem
+from shared.tables import AuditRow, EventRow
+
+STATE_LIMIT_BYTES = 900_000
+EPOCH = 1
+SYSTEM = "system"
+
+
+class Aggregate(Protocol):
+    """A row that is published: it counts its versions and knows its public shape."""
+
+    id: Any
+    version: Any
+
+    def shape(self) -> Shape:
+        """The public shape of the row as it is now."""
+
+
+@dataclass(eq=False)
+class UnitOfWork:
+    """What a command is given: the session, who acts, when, and the only way to emit.
+
+    Commands never commit: returning commits, raising rolls back.
+    """
+
+    session: Session
+    now: datetime
+    actor: access.Actor | None = None
+    cause: str | None = None
+    trace: str | None = None
+    emitted: list[Event] = field(default_factory=list)
+
+    @property
+    def actor_id(self) -> str:
+        """The acting person's id, or `system` where nobody asked (timers, seeding, reactions)."""
+        return self.actor.id if self.actor else SYSTEM
+
+    @property
+    def who(self) -> access.Actor:
+        """The acting person. Raises 401 where nobody signed in."""
+        if self.actor is None:
+            raise Problem(401, "unauthenticated", "Sign in first.")
+        return self.actor
+
+    def require(self, action: str, subject: access.Subject | None = None) -> None:
+        """Refuse with 403 what the acting person may not do. The system itself may do everything."""
+        if self.actor is not None and not self.actor.may(action, subject):
+            raise Problem(403, "forbidden", "You may not do this.")
+
+    def emit(self, happening: Happening, row: Aggregate, change: Mapping[str, Any] | None = None) -> Event:
+        """Count the row's version up and record what happened with the shape after it.
+
+        Raises 413 when the shape is too large to travel: the person who typed it must learn so here.
+        """
+        row.version = (row.version or 0) + 1
+        self.session.add(row)
+        self.session.flush()
+        shape = row.shape()
+        event = Event(
+            id=new_id(),
+            type=happening.type,
+            source=shape.TOPIC,
+            epoch=EPOCH,
+            key=str(row.id),
+            version=row.version,
+            at=clock.rfc3339(self.now),
+            actor=self.actor_id,
+            cause=self.cause,
+            trace=self.trace,
+            change=dict(change or {}),
+            state=shape.to_dict(),
+        )
+        envelope = event.to_json()
+        if len(envelope.encode()) > STATE_LIMIT_BYTES:
+            raise Problem(413, "too-large", "This is too large to keep in one piece; split it.")
+        self.session.add(
+            EventRow(
+                event_id=event.id,
+                topic=event.source,
+                type=event.type,
+                key=event.key,
+                version=event.version,
+                at=self.now,
+                envelope=envelope,
+            )
+        )
+        if isinstance(shape, access.FACTS):
+            # The owner of an access fact obeys it in the same transaction.
+            access.keep_fact(self.session, event, shape)
+        self.emitted.append(event)
+        return event
+
+    def audit(self, action: str, subject: str, **details: Any) -> None:
+        """Record in the audit trail, in this transaction. Details hold ids and facts, no personal data."""
+        self.session.add(
+            AuditRow(
+                at=self.now,
+                actor=self.actor_id,
+                action=action,
+                subject=subject,
+                details=details,
+                trace=self.trace or "",
+            )
+        )
+
+
+@contextmanager
+def unit_of_work(
+    database: Database,
+    *,
+    actor: Callable[[Session], access.Actor | None] | None = None,
+    cause: str | None = None,
+    trace: str | None = None,
+    committed: Callable[[UnitOfWork], None] | None = None,
+) -> Iterator[UnitOfWork]:
+    """Open a transaction. `actor` is looked up inside it, so that permission and effect see one state.
+
+    `committed` is called after a successful commit (to wake consumers); its failure loses nothing.
+    """
+    with database.write() as session:
+        uow = UnitOfWork(session, clock.now(), actor(session) if actor else None, cause, trace)
+        yield uow
+    if committed is not None and uow.emitted:
+        committed(uow)
+
+
+def history(session: Session, key: str) -> list[Event]:
+    """Every event of one key that this service published, oldest first: the history of each field."""
+    rows = session.scalars(select(EventRow.envelope).where(EventRow.key == key).order_by(EventRow.version))
+    return [Event.from_json(envelope) for envelope in rows]

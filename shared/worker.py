@@ -1,0 +1,88 @@
+"""What a service does when nobody asks: consume events, chain the audit trail, run its tasks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from shared import audit
+from shared.inbox import Consumer
+from shared.service import Runtime, Task
+from shared.telemetry import EVENTS
+
+WAIT_SECONDS = 1.0
+BACKOFF_SECONDS = (0.1, 0.5, 1.0, 5.0)
+log = structlog.get_logger("worker")
+
+
+class Worker:
+    """The threads of one service: one per consumer and per task, and one for the audit trail."""
+
+    def __init__(self, running: Runtime) -> None:
+        self._running = running
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads."""
+        for consumer in self._running.consumers():
+            self._spawn(consumer.name, self._consume(consumer))
+        for task in (*self._running.service.tasks, Task("audit", _link_audit)):
+            self._spawn(f"{self._running.service.name}.{task.name}", self._repeat(task))
+
+    def stop(self) -> None:
+        """Ask the threads to end and wait for what they are doing."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _spawn(self, name: str, body: Callable[[], None]) -> None:
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _consume(self, consumer: Consumer) -> Callable[[], None]:
+        def body() -> None:
+            def step() -> bool:
+                handled = consumer.step(wait=WAIT_SECONDS)
+                EVENTS.labels(consumer.name).inc(handled)
+                return True  # it has waited by itself
+
+            self._until_stopped(consumer.name, step, 0.0)
+            consumer.close()
+
+        return body
+
+    def _repeat(self, task: Task) -> Callable[[], None]:
+        return lambda: self._until_stopped(task.name, lambda: task.step(self._running), task.every_seconds)
+
+    def _until_stopped(self, name: str, step: Callable[[], bool], idle_seconds: float) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                busy = step()
+                failures = 0
+            except OperationalError as error:
+                failures += 1
+                log.warning("worker.waits", name=name, error=str(error.orig))
+                self._stop.wait(_backoff(failures))
+                continue
+            except Exception:
+                # Nothing may end a thread for good: say so, wait, and try again.
+                failures += 1
+                log.exception("worker.failed", name=name)
+                self._stop.wait(_backoff(failures))
+                continue
+            if not busy:
+                self._stop.wait(idle_seconds)
+
+
+def _backoff(failures: int) -> float:
+    return BACKOFF_SECONDS[min(failures, len(BACKOFF_SECONDS)) - 1]
+
+
+def _link_audit(running: Runtime) -> bool:
+    return audit.link(running.database, running.settings.secret)
