@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, false, or_, select, true
 from sqlalchemy.orm import Session
 
 from contracts.accounts import Assignment, Client, Person, Wall
@@ -21,6 +21,7 @@ from contracts.event import Event, Shape
 from contracts.portal import Key
 from contracts.portal import Session as EndedSession
 from shared.clock import instant
+from shared.db import new_id
 from shared.tables import AccessFactRow, AccessRevisionRow, PositionRow
 
 CLEAR, GREEN, AMBER, STRICT, RED = "TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"
@@ -103,7 +104,7 @@ class Seat:
 class Book:
     """Every access fact that a service knows, as of one revision."""
 
-    revision: int = -1
+    revision: str = ""
     people: dict[str, Person] = field(default_factory=dict)
     usernames: dict[str, str] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
@@ -317,10 +318,12 @@ def readable(
     *,
     client: ColumnElement[Any],
     label: ColumnElement[Any],
-    is_recipient: ColumnElement[bool] = false(),
+    is_recipient: ColumnElement[bool] | None = None,
 ) -> ColumnElement[bool]:
     """`Scope.reads` as an SQL condition. `is_recipient`: whether the reader is named on the row."""
-    named = is_recipient if scope.red else and_(is_recipient, label != RED)
+    named = false() if is_recipient is None else is_recipient
+    if not scope.red:
+        named = and_(named, label != RED)
     cleared = true() if scope.everything else client.in_(sorted(scope.cleared))
     open_label = label.in_([CLEAR, GREEN])
     openly = and_(open_label, client.not_in(sorted(scope.shy))) if scope.colleague else false()
@@ -351,10 +354,8 @@ def keep_fact(session: Session, event: Event, shape: Shape) -> None:
         session.add(row)
     row.epoch, row.version, row.state = event.epoch, event.version, shape.to_dict()
     session.flush()
-    bumped = session.execute(update(AccessRevisionRow).values(revision=AccessRevisionRow.revision + 1))
-    if bumped.rowcount == 0:  # type: ignore[attr-defined]
-        session.add(AccessRevisionRow(id=1, revision=1))
-        session.flush()
+    session.merge(AccessRevisionRow(id=1, revision=new_id()))
+    session.flush()
 
 
 class Reader:
@@ -367,7 +368,7 @@ class Reader:
 
     def book(self, session: Session, now: datetime) -> Book:
         """The facts as this session sees them; marked stale when their topics were not heard for too long."""
-        revision = session.scalar(select(AccessRevisionRow.revision)) or 0
+        revision = session.scalar(select(AccessRevisionRow.revision)) or ""
         if revision != self._book.revision:
             self._book = read_book(session, revision)
         return replace(self._book, stale=True) if self._stale(session, now) else self._book
@@ -383,7 +384,7 @@ class Reader:
         )
 
 
-def read_book(session: Session, revision: Literal[-1] | int = -1) -> Book:
+def read_book(session: Session, revision: str) -> Book:
     """Read every access fact."""
     facts: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for kind, state in session.execute(select(AccessFactRow.kind, AccessFactRow.state)):

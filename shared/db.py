@@ -1,4 +1,4 @@
-"""A service's own database: SQLite or PostgreSQL, one writer at a time on SQLite, ids and times alike on both."""
+"""A service's own database: SQLite or PostgreSQL, with ids and times that are alike on both."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def new_id() -> str:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant in UTC. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
+    """An instant in UTC. SQLite keeps no zone: it is taken off on the way in and put back on the way out."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

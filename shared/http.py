@@ -220,14 +220,19 @@ def _arrive() -> None:
     g.trace = request.headers.get("X-Request-Id", "")[:64] or new_id()
     if request.endpoint in telemetry.OPEN_ENDPOINTS or (request.endpoint or "").endswith(".static"):
         return
-    now = clock.now()
-    with runtime().database.read() as session:
-        book = runtime().book(session, now)
-    claims = _claims(book, now)
-    g.actor = _actor_for(book, claims, now) if claims else None
+    _identify()
     wait_for = request.headers.get(WAIT_HEADER, "")
     if wait_for and g.actor is not None:
         _wait_until_held(wait_for)
+        reader().rollback()  # what was waited for is in a newer state than the one begun above
+        _identify()
+
+
+def _identify() -> None:
+    now = clock.now()
+    book = runtime().book(reader(), now)
+    claims = _claims(book, now)
+    g.actor = _actor_for(book, claims, now) if claims else None
 
 
 def _leave(response: Response) -> Response:
@@ -235,7 +240,7 @@ def _leave(response: Response) -> Response:
     if "uow" not in g:
         return response
     unit: UnitOfWork = g.uow
-    if response.status_code >= 400 or g.get("failed"):
+    if response.status_code >= 400:
         _roll_back()
         return response
     if unit.emitted:
@@ -325,15 +330,19 @@ def inbox_holds(session: Session, source: str, key: str, at: tuple[int, int]) ->
 
 def _register_errors(app: Flask) -> None:
     app.register_error_handler(Problem, _answer_problem)
-    app.register_error_handler(HTTPException, lambda error: _answer_problem(_from_http(error)))
+    app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(OperationalError, _answer_unavailable)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
+def _answer_http(error: HTTPException) -> Any:
+    if error.code is not None and error.code < 400:
+        return error  # a redirect
+    return _answer_problem(_from_http(error))
+
+
 def _from_http(error: HTTPException) -> Problem:
     status = error.code or 500
-    if status < 400:
-        raise error
     messages = getattr(error, "data", {}).get("messages") if hasattr(error, "data") else None
     if messages:
         return invalid_fields(messages, status=status)
@@ -367,7 +376,7 @@ def is_api() -> bool:
 
 
 def _answer_problem(problem: Problem) -> Any:
-    g.failed = True
+    _roll_back()
     if not is_api() and runtime().service.pages:
         from shared import pages
 

@@ -1,4 +1,4 @@
-"""Consuming others' events so that each takes effect once, in order per key, and a bad one stops only its key.
+"""Consuming others' events: each takes effect once, in order per key, and a bad one stops only its key.
 
 Positions and the highest (epoch, version) handled per key are kept in the transaction of the effects, in the
 consumer's own database: duplicates, stragglers and repeated reads do nothing.
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from contracts.event import HAPPENINGS, SHAPES, Event, Happening, Shape
 from shared import clock
 from shared.db import Database
-from shared.log.port import Log, Record
+from shared.log.port import LogReader, Record
 from shared.tables import DeadLetterRow, InboxRow, PositionRow
 from shared.uow import UnitOfWork
 
@@ -56,7 +56,7 @@ class Consumer:
         name: str,
         handlers: Sequence[Handler],
         database: Database,
-        channel: Log,
+        reader: LogReader,
         *,
         topics: Sequence[str],
         committed: Callable[[UnitOfWork], None] | None = None,
@@ -65,7 +65,7 @@ class Consumer:
         self.topics = tuple(topics)
         self._handlers = tuple(handlers)
         self._database = database
-        self._reader = channel.reader(name, self.topics)
+        self._reader = reader
         self._committed = committed or (lambda uow: None)
         self._heard_at: datetime | None = None
 
@@ -83,6 +83,8 @@ class Consumer:
                 self._reader.wait(wait)
             return 0
         self._handle_batch(records)
+        if len(records) < BATCH:
+            self._note_end()
         return len(records)
 
     def positions(self, session: Session) -> dict[tuple[str, int], int]:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 import services
 from contracts import accounts as accounts_contract
 from contracts import portal as portal_contract
-from shared import access, http
+from shared import access, clock, http
 from shared import log as logs
 from shared.config import Settings
 from shared.db import Database, database
@@ -114,7 +114,7 @@ class Runtime:
         """A transaction outside of a request, as the system or as an employed person."""
 
         def acting(session: Session) -> access.Actor | None:
-            now = http.clock.now()
+            now = clock.now()
             book = self.book(session, now)
             found = access.actor(book, book.usernames.get(username or "", ""), now)
             if username is not None and found is None:
@@ -135,13 +135,17 @@ class Runtime:
         finally:
             self._waiters.release()
 
-    def consumers(self) -> list[Consumer]:
-        """The access consumer, which never waits behind an import, and the consumer of all else."""
+    def consumers(self, *, listen: bool = True) -> list[Consumer]:
+        """The access consumer, which never waits behind an import, and the consumer of all else.
+
+        Only the worker listens for wake-ups; a command that looks at a consumer beside it must not.
+        """
         found = []
         if self.access_topics:
-            found.append(self._consumer("access", _access_folds(self.access_topics), self.access_topics))
+            folds = _access_folds(self.access_topics)
+            found.append(self._consumer("access", folds, self.access_topics, listen))
         if topics := self._domain_topics():
-            found.append(self._consumer("events", self._domain_handlers(), topics))
+            found.append(self._consumer("events", self._domain_handlers(), topics, listen))
         return found
 
     def web(self) -> flask.Flask:
@@ -158,12 +162,15 @@ class Runtime:
             return "the database does not answer"
         return "" if keys else "no signing key has arrived from the portal yet"
 
-    def _consumer(self, name: str, handlers: Sequence[Handler], topics: Sequence[str]) -> Consumer:
+    def _consumer(
+        self, name: str, handlers: Sequence[Handler], topics: Sequence[str], listen: bool
+    ) -> Consumer:
+        full_name = f"{self.service.name}.{name}"
         return Consumer(
-            f"{self.service.name}.{name}",
+            full_name,
             handlers,
             self.database,
-            self.log,
+            self.log.reader(full_name if listen else "", topics),
             topics=topics,
             committed=self.committed,
         )

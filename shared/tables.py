@@ -103,11 +103,14 @@ class AuditRow(Platform):
 
 
 class AccessRevisionRow(Platform):
-    """Counts changes of the access tables, so that a process knows when to read them again."""
+    """Changes with the access tables, so that a process knows when to read them again.
+
+    A fresh id and not a counter: a number that was rolled back would come again with other facts.
+    """
 
     __tablename__ = "access_revision"
     id: Mapped[int] = mapped_column(primary_key=True, default=1)
-    revision: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[str] = mapped_column(String(36))
 
 
 class AccessFactRow(Platform):

@@ -56,7 +56,9 @@ class Api:
     def make(self, path: str, body: Any = None, **kwargs: Any) -> dict[str, Any]:
         """POST that must succeed; answers the resource."""
         answer = self.post(path, body, **kwargs)
-        assert answer.status_code in (200, 201), f"{path}: {answer.status_code} {answer.get_data(as_text=True)}"
+        assert answer.status_code in (200, 201), (
+            f"{path}: {answer.status_code} {answer.get_data(as_text=True)}"
+        )
         found: dict[str, Any] = answer.get_json()
         return found
 

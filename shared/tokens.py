@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from shared.access import Book
+from shared.clock import instant
 
 ALGORITHM = "Ed25519"
 SESSION_COOKIE = "acm_session"
@@ -35,7 +36,7 @@ def verify(token: str, book: Book, now: datetime) -> Claims | None:
     if claims is None or claims.expires_at <= now or claims.id in book.ended_sessions:
         return None
     key = book.keys.get(claims.key_id)
-    if key is None or (key.retired_at is not None and key.retired_at <= now.isoformat()):
+    if key is None or (key.retired_at is not None and instant(key.retired_at) <= now):
         return None
     if len(_VERIFIED) >= _VERIFIED_LIMIT:
         _VERIFIED.clear()

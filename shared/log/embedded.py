@@ -37,7 +37,7 @@ class EmbeddedLog:
     def reader(self, consumer: str, topics: Sequence[str]) -> EmbeddedReader:
         """A reader for one consumer; each publisher's database is opened by its settings."""
         publishers = {topic: _database_of(topic, self._settings) for topic in topics}
-        return EmbeddedReader(publishers, self._wake / f"{consumer}.sock")
+        return EmbeddedReader(publishers, self._wake / f"{consumer}.sock" if consumer else None)
 
     def committed(self, topics: Sequence[str]) -> None:
         """Wake every consumer that listens; whoever is not there reads when it starts."""
@@ -51,7 +51,7 @@ class EmbeddedLog:
 class EmbeddedReader:
     """Polls publishers' events tables; waits on a datagram socket."""
 
-    def __init__(self, publishers: dict[str, Database], address: Path) -> None:
+    def __init__(self, publishers: dict[str, Database], address: Path | None) -> None:
         self._publishers = publishers
         self._address = address
         self._socket = self._listen()
@@ -99,11 +99,13 @@ class EmbeddedReader:
 
     def close(self) -> None:
         """Stop listening."""
-        if self._socket is not None:
+        if self._socket is not None and self._address is not None:
             self._socket.close()
             self._address.unlink(missing_ok=True)
 
     def _listen(self) -> socket.socket | None:
+        if self._address is None:
+            return None
         self._address.parent.mkdir(parents=True, exist_ok=True)
         self._address.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

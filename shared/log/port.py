@@ -40,7 +40,7 @@ class Log(Protocol):
     """A service's access to the log."""
 
     def reader(self, consumer: str, topics: Sequence[str]) -> LogReader:
-        """A reader of these topics for one consumer."""
+        """A reader of these topics for one consumer; without a name it is never woken."""
 
     def committed(self, topics: Sequence[str]) -> None:
         """Events of these topics were committed: wake whoever waits for them."""

@@ -83,7 +83,7 @@ def upgrade() -> None:
     op.create_table(
         "access_revision",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("revision", sa.String(36), nullable=False),
     )
     op.create_table(
         "access_facts",

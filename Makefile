@@ -1,0 +1,51 @@
+# ACM: every command that people need. `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test bench check describe lock clean
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.ready ## set up and start everything at http://127.0.0.1:8080
+	@exec $(BIN)/acm run
+
+test: $(VENV)/.ready-dev ## all tests on the embedded engines
+	@$(BIN)/python -m tests.browser_here
+	@$(PYTEST) -n 2 --dist loadgroup tests
+
+bench: $(VENV)/.ready-dev ## measure speed, as ratios in one run
+	@$(BIN)/python -m tests.bench
+
+check: $(VENV)/.ready-dev ## linters, types, import rules, contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m deploy.describe --check
+
+describe: $(VENV)/.ready-dev ## write the contract snapshot and the AsyncAPI and OpenAPI documents
+	@$(BIN)/python -m deploy.describe
+
+lock: ## renew the lock files from pyproject.toml (needs uv)
+	@uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock
+	@uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
+
+clean: ## remove the environment (not your data)
+	@rm -rf $(VENV)
+
+$(VENV)/.ready: requirements.lock
+	@echo "acm: making the Python environment (first start only) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ACM needs Python 3.11 or newer; set PYTHON=…")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "acm: installing packages …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python deploy/link.py
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	@echo "acm: installing what the tests need …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@

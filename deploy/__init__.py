@@ -1,0 +1,1 @@
+"""What it takes to install, describe and deploy the product."""
