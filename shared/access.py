@@ -1,8 +1,8 @@
 """Who may do what with which client's what: the only policy module.
 
-Pure functions over an immutable `Book` of facts (people, assignments, walls, clients, keys, ended sessions)
-which each service folds from the access topics. API, pages, search, exports and downloads ask it at the moment
-of use. Deny by default: no fact, no access. The matrix is `docs/decisions/0003-who-sees-what.md`.
+Pure functions over an immutable `Book` of facts (people, assignments, walls, clients, keys, ended sessions),
+which each service folds from the access topics. API, pages, search, exports and downloads ask it when they
+answer. Deny by default: no fact, no access. The matrix is `docs/decisions/0003-who-sees-what.md`.
 """
 
 from __future__ import annotations
@@ -321,7 +321,7 @@ def readable(
     is_recipient: ColumnElement[bool] | None = None,
 ) -> ColumnElement[bool]:
     """`Scope.reads` as an SQL condition. `is_recipient`: whether the reader is named on the row."""
-    named = false() if is_recipient is None else is_recipient
+    named: ColumnElement[bool] = false() if is_recipient is None else is_recipient
     if not scope.red:
         named = and_(named, label != RED)
     cleared = true() if scope.everything else client.in_(sorted(scope.cleared))
@@ -335,7 +335,7 @@ def readable(
 
 def listed(scope: Scope, client: ColumnElement[Any]) -> ColumnElement[bool]:
     """`Scope.lists` as an SQL condition."""
-    visible = true() if scope.everything else client.in_(sorted(scope.cleared))
+    visible: ColumnElement[bool] = true() if scope.everything else client.in_(sorted(scope.cleared))
     if scope.directory:
         visible = or_(visible, client.not_in(sorted(scope.shy)))
     return and_(client.not_in(sorted(scope.hidden)), visible)

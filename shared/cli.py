@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import json
 import os
 import shutil
@@ -81,7 +82,7 @@ def run(settings: config.Settings) -> None:
         print("acm: preparing the databases …", flush=True)
         if not running.in_child(lambda: running.prepare(found, settings, _say)):
             raise click.ClickException("the databases could not be prepared; see above")
-        if not running.in_child(lambda: _found_agency(settings)):
+        if not running.in_child(lambda: _seed().found(settings, _say)):
             raise click.ClickException("the agency could not be founded; see above")
         supervisor = running.Supervisor(found, settings)
         supervisor.start()
@@ -326,10 +327,9 @@ def _only_one(settings: config.Settings) -> Iterator[None]:
         yield
 
 
-def _found_agency(settings: config.Settings) -> None:
-    from demo import seed
-
-    seed.found(settings, _say)
+def _seed() -> Any:
+    # Found by name: the platform stands below the services, which the demo agency is made through.
+    return importlib.import_module("demo.seed")
 
 
 def _announce(settings: config.Settings) -> None:
@@ -337,11 +337,10 @@ def _announce(settings: config.Settings) -> None:
     if not _wait_until(lambda: not _not_answering(settings), READY_SECONDS):
         _say(f"it does not answer after {READY_SECONDS:.0f} s; acm doctor tells why")
         return
-    from demo import seed
-
-    seed.fill(settings, _say)
+    if settings.demo:
+        _seed().fill(settings, address(settings), _say)
     _say(f"ready at {address(settings)}")
-    for line in seed.how_to_sign_in(settings):
+    for line in _seed().how_to_sign_in(settings):
         _say(line)
 
 

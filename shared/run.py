@@ -1,8 +1,8 @@
 """Running the product: one service alone, or all of them on one machine under a small supervisor.
 
-`acm run` keeps three kinds of processes in its process group: itself, a group of gunicorn web processes and one
-worker. It holds the listening socket, so that a request waits, rather than fails, while a web process that died
-is replaced.
+`acm run` keeps three kinds of processes in its process group: itself, a group of gunicorn web processes and
+one worker. It holds the listening socket, so that a request waits, rather than fails, while a web process
+that died is replaced.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from shared import log as logs
 from shared.config import Settings
 from shared.db import Database, database
 from shared.inbox import Consumer, Fold, Handler
+from shared.log.port import Log
 from shared.problem import Problem
 from shared.tables import AccessFactRow
 from shared.uow import UnitOfWork, unit_of_work
@@ -80,7 +81,7 @@ class Runtime:
     service: Service
     settings: Settings
     database: Database = field(init=False)
-    log: logs.Log = field(init=False)
+    log: Log = field(init=False)
     _access: access.Reader = field(init=False)
     _waiters: threading.BoundedSemaphore = field(init=False)
 

@@ -49,7 +49,7 @@ def configure_logging(level: str) -> None:
 
 def register(app: Flask, service: str) -> None:
     """Health and metrics of a service, under its own prefix and, for a container's probes, at the root."""
-    views = {"livez": _live, "readyz": _ready, "startupz": _ready, "metrics": _metrics}
+    views: dict[str, Any] = {"livez": _live, "readyz": _ready, "startupz": _ready, "metrics": _metrics}
     for name, view in views.items():
         app.add_url_rule(f"/{service}/{name}", name, view)
         app.add_url_rule(f"/{name}", name, view)

@@ -21,9 +21,8 @@ from sqlalchemy import update
 from shared import config, db
 from shared.inbox import Consumer
 from shared.migrations import migrate
-from shared.service import Runtime, Service, discover
+from shared.service import Runtime, Service, Task, discover
 from shared.tables import PositionRow
-from shared.worker import Task
 
 SETTLE_ROUNDS = 2_000
 
