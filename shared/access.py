@@ -152,11 +152,12 @@ class Book:
         return frozenset(client_id for wall in self.walls for client_id in wall.client_ids)
 
     def _bound(self, person_id: str, client_id: str, cooling_off_days: int, now: datetime) -> bool:
+        # A seat that was called off before it began (its end is not after its start) binds nobody.
         cooled = now - timedelta(days=cooling_off_days)
         return any(
             seat.client_id == client_id
             and seat.starts_at <= now
-            and (seat.ends_at is None or seat.ends_at > min(cooled, now))
+            and (seat.ends_at is None or seat.ends_at > max(cooled, seat.starts_at))
             for seat in self.seats_of_person.get(person_id, ())
         )
 
@@ -289,10 +290,13 @@ RULES: dict[str, Rule] = {
     "client.list": _listed(lambda who, it: True),
     "client.change": _listed(_leads_client),
     "client.contacts": lambda who, it: it.client_id is not None and who.scope.clears(it.client_id),
+    "contact.read": lambda who, it: it.client_id is not None and who.scope.clears(it.client_id),
     "team.manage": _listed(_leads_client),
+    "team.correct": _listed(_agency),
     "person.manage": _agency,
     "person.grant": lambda who, it: "administrator" in who.roles,
     "wall.manage": _agency,
+    "wall.list": _agency,
     "finding.read": _readable(lambda who, it: True),
     "finding.capture": _works_on,
     "finding.change": _readable(_works_on),
