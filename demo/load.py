@@ -6,7 +6,7 @@ for a client, source or finding. Whoever seeds replaces them by the ids that the
 
 Nothing ages: the files hold days (`collected_days_ago = 40`, `from_in_days = 21`), resolved against `today`,
 and texts may hold `{Y}`, `{Y-1}` or `{Y+1}`: the year in which the finding was collected, the one before, the
-one after. Texts are wrapped in the files only. Records come in an order in which every reference points backwards.
+one after. Texts are wrapped in the files only. Records come in an order in which references point backwards.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _day(today: date, ago: int) -> str:
 
 
 def _working_hour(today: date, ago: int, slug: str) -> str:
-    """An instant of that day in office hours, always the same for a slug; midnight for today's (never ahead)."""
+    """An instant of that day in office hours, the same for a slug; today's is midnight, so never ahead."""
     minutes = int.from_bytes(hashlib.sha256(slug.encode()).digest()[:2]) % 540 if ago else -540
     local = datetime.combine(today - timedelta(days=ago), time(9), AGENCY_ZONE) + timedelta(minutes=minutes)
     return local.astimezone(UTC).isoformat().replace("+00:00", "Z")
