@@ -250,6 +250,13 @@ def test_every_text_is_written_once(demo: Demo) -> None:
         assert [text for text, count in Counter(texts).items() if count > 1] == []
 
 
+def test_wrapped_lines_are_joined_without_stray_spaces(demo: Demo) -> None:
+    for finding in demo.findings:
+        assert "\n" not in finding.body["body"], finding.slug
+        assert not re.search(r"[\u4e00-\u9fff，。；] [\u4e00-\u9fff]", finding.body["body"]), finding.slug
+        assert not re.search(r"[a-z][.,][A-Za-z]{2}", finding.body["body"]), finding.slug
+
+
 # --- time --------------------------------------------------------------------------------------------------
 
 
