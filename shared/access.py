@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select, true
 from sqlalchemy.orm import Session
 
 from contracts.accounts import Assignment, Client, Person, Wall
@@ -72,6 +72,9 @@ class Scope:
         if self.clears(client_id):
             return True
         return label in (CLEAR, GREEN) and self.colleague and client_id not in self.shy
+
+
+NOBODY = Scope("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +165,10 @@ class Book:
         )
 
     def scope(self, person_id: str, now: datetime) -> Scope:
-        """What a person may see now. Nobody that is not employed sees anything."""
+        """What a person may see now. Nobody that is not employed sees anything, named or not."""
         person = self.person(person_id)
         if person is None:
-            return Scope(person_id)
+            return NOBODY
         roles = set(person.roles)
         hidden = self.hidden_by_wall(person_id, now)
         if self.stale:
@@ -320,8 +323,8 @@ def may(who: Actor, action: str, subject: Subject) -> bool:
 def readable(
     scope: Scope,
     *,
-    client: ColumnElement[Any],
-    label: ColumnElement[Any],
+    client: SQLColumnExpression[Any],
+    label: SQLColumnExpression[Any],
     is_recipient: ColumnElement[bool] | None = None,
 ) -> ColumnElement[bool]:
     """`Scope.reads` as an SQL condition. `is_recipient`: whether the reader is named on the row."""
@@ -337,7 +340,7 @@ def readable(
     return and_(not_hidden, or_(named, of_client, of_none))
 
 
-def listed(scope: Scope, client: ColumnElement[Any]) -> ColumnElement[bool]:
+def listed(scope: Scope, client: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """`Scope.lists` as an SQL condition."""
     visible: ColumnElement[bool] = true() if scope.everything else client.in_(sorted(scope.cleared))
     if scope.directory:
