@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -31,6 +31,7 @@ ADMINISTRATOR = "admin"
 PASSWORD_FILE = "admin-password"
 SIGN_INS_FILE = "demo-sign-ins.json"
 DONE_FILE = "demo-filled"
+STARTED_FILE = "demo-started"
 DEMO_PASSWORD = "hengchuan-2026"
 TOKEN_LIFE = timedelta(hours=1)
 EVERY = 50
@@ -66,7 +67,9 @@ def _give_first_password(settings: Settings, person_id: str, say: Say) -> None:
         kept = settings.home / PASSWORD_FILE
         with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(f"{password}\n")
-        say(f"sign in as {ADMINISTRATOR} with the password {password} (kept in {PASSWORD_FILE} until changed)")
+        say(
+            f"sign in as {ADMINISTRATOR} with the password {password} (kept in {PASSWORD_FILE} until changed)"
+        )
     password_hash = portal.hash_password(password)
     with running.unit_of_work() as uow:
         portal.set_first_password(
@@ -78,15 +81,25 @@ def fill(settings: Settings, address: str, say: Say) -> None:
     """Fill the demo agency, or go on filling it. Raises DemoFailed where the product refuses a record."""
     if (settings.home / DONE_FILE).exists():
         return
-    today = datetime.now(ZoneInfo(settings.timezone)).date()
+    today = _day_of_start(settings)
     _Filling(settings, address, say).fill(load.load(today))
     (settings.home / DONE_FILE).write_text(f"{today.isoformat()}\n")
+
+
+def _day_of_start(settings: Settings) -> date:
+    # A filling that goes on after midnight must send what it sent before.
+    kept = settings.home / STARTED_FILE
+    if not kept.exists():
+        kept.write_text(datetime.now(ZoneInfo(settings.timezone)).date().isoformat())
+    return date.fromisoformat(kept.read_text())
 
 
 def how_to_sign_in(settings: Settings) -> list[str]:
     """What to tell somebody who has just started the product."""
     if settings.demo:
-        return [f"sign in as zhou.min (director), li.na (account director) or admin; password {DEMO_PASSWORD}"]
+        return [
+            f"sign in as zhou.min (director), li.na (account director) or admin; password {DEMO_PASSWORD}"
+        ]
     if (settings.home / PASSWORD_FILE).exists():
         return [f"sign in as {ADMINISTRATOR}; the first password is in {settings.home.name}/{PASSWORD_FILE}"]
     return ["sign in with your own name and password"]
@@ -189,7 +202,9 @@ class _Filling:
         }
         client = next((c for c in demo.clients if c.slug == source.body["client_id"]), None)
         team = [s["person_id"] for s in client.assignments if not s["until"]] if client else []
-        made = self._post((team or ["zhou.min"])[0], "/intelligence/v1/sources", body, f"source-{source.slug}")
+        made = self._post(
+            (team or ["zhou.min"])[0], "/intelligence/v1/sources", body, f"source-{source.slug}"
+        )
         self._sources[source.slug] = made["id"]
 
     def _add_finding(self, finding: load.Finding) -> None:
@@ -202,9 +217,12 @@ class _Filling:
             body["client_id"] = self._clients[body["client_id"]]
         made = self._post(finding.author, "/intelligence/v1/findings", body, f"finding-{finding.slug}")
         self._findings[finding.slug] = made["id"]
-        verb = {"verified": "verify", "disputed": "dispute", "retracted": "retract", "corrected": "correct"}.get(
-            finding.state
-        )
+        verb = {
+            "verified": "verify",
+            "disputed": "dispute",
+            "retracted": "retract",
+            "corrected": "correct",
+        }.get(finding.state)
         if verb is not None:
             said = finding.correction if verb == "correct" else {"reason": finding.reason}
             path = f"/intelligence/v1/findings/{made['id']}/{verb}"
@@ -219,7 +237,9 @@ class _Filling:
         }
         if self._wait_for:
             headers["ACM-Wait-For"] = self._wait_for
-        self._connection.request("POST", path, json.dumps({k: v for k, v in body.items() if v is not None}), headers)
+        self._connection.request(
+            "POST", path, json.dumps({k: v for k, v in body.items() if v is not None}), headers
+        )
         answer = self._connection.getresponse()
         text = answer.read().decode()
         if answer.status not in (200, 201):

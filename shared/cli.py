@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -85,8 +84,7 @@ def run(settings: config.Settings) -> None:
         if not running.in_child(lambda: _seed().found(settings, _say)):
             raise click.ClickException("the agency could not be founded; see above")
         supervisor = running.Supervisor(found, settings)
-        supervisor.start()
-        threading.Thread(target=_announce, args=(settings,), daemon=True).start()
+        supervisor.start("start", lambda: _announce(settings))
         sys.exit(supervisor.watch())
 
 

@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -87,16 +88,22 @@ class Supervisor:
         self._settings = settings
         self._listener = _listen(settings)
         self._children: dict[int, tuple[str, Callable[[], None]]] = {}
+        self._once = ""
         self._stopping = False
 
-    def start(self) -> None:
-        """Fork both."""
+    def start(self, once: str, body: Callable[[], None]) -> None:
+        """Fork both, and beside them something that is done once, after which its process is gone.
+
+        `ACM_HOME/web.pid` and `worker.pid` tell an operator which process is which.
+        """
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         gc.collect()
         gc.freeze()  # what is imported by now stays shared between the processes
         self._fork("worker", lambda: work(self._services, self._settings))
         self._fork("web", lambda: serve(self._services, self._settings, listener=self._listener))
+        self._once = once
+        self._fork(once, body)
 
     def watch(self) -> int:
         """Replace children that die until told to stop; answers the exit status."""
@@ -106,7 +113,7 @@ class Supervisor:
             except (InterruptedError, ChildProcessError):
                 continue
             name, body = self._children.pop(pid, ("", None))
-            if body is None or self._stopping:
+            if body is None or self._stopping or (name == self._once and status == 0):
                 continue
             print(f"acm: {name} ended ({_ending(status)}); starting it again", file=sys.stderr, flush=True)
             time.sleep(RESTART_SECONDS)
@@ -117,6 +124,7 @@ class Supervisor:
         pid = os.fork()
         if pid:
             self._children[pid] = (name, body)
+            (self._settings.home / f"{name}.pid").write_text(str(pid))
             return
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -124,8 +132,13 @@ class Supervisor:
             db.forget_databases()
             _end_with_parent()
             body()
-        finally:
             os._exit(0)
+        except SystemExit as leaving:
+            os._exit(int(leaving.code or 0))
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
 
     def _stop(self, *_: Any) -> None:
         self._stopping = True

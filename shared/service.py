@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -70,7 +69,7 @@ class Service:
 
 def discover() -> dict[str, Service]:
     """Every service that is installed here, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(services.__path__) if module.ispkg)
+    names = sorted(file.parent.name for root in services.__path__ for file in Path(root).glob("*/service.py"))
     return {name: importlib.import_module(f"services.{name}.service").SERVICE for name in names}
 
 

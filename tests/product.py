@@ -1,0 +1,169 @@
+"""The product as its users meet it: started with `acm run` in processes of its own, on a home of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 90.0
+ACM = [sys.executable, "-c", "from shared.cli import main; main()"]
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    """A port on loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
+    """Poll a condition; answers its first true value, fails with `what` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = holds()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+class Product:
+    """One running product. `start()` returns when it says that it is ready."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("ACM_")},
+            "ACM_HOME": str(home),
+            "ACM_PORT": str(self.port),
+            "PYTHONPATH": str(CHECKOUT),
+            **environment,
+        }
+        self.said: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start everything and wait until it is usable."""
+        self.said = []
+        self._process = subprocess.Popen(
+            [*ACM, "run"],
+            cwd=CHECKOUT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        wait_until(self._ready_or_dead, START_SECONDS, "the product says that it is ready")
+        assert self._process.poll() is None, "\n".join(self.said)
+
+    def stop(self) -> None:
+        """End it as Ctrl-C does."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(30)
+
+    def kill(self, name: str) -> None:
+        """kill -9 the web processes (`web`), the worker (`worker`), or everything at once (`all`)."""
+        if name == "all":
+            assert self._process is not None
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(30)
+            return
+        parent = int((self.home / f"{name}.pid").read_text())
+        for pid in [parent, *_children(parent)]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def acm(self, *words: str, check: bool = True) -> str:
+        """Run an `acm` command; answers its standard output."""
+        done = subprocess.run(
+            [*ACM, *words], cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, timeout=60
+        )
+        assert not check or done.returncode == 0, f"acm {' '.join(words)}: {done.stderr}"
+        return done.stdout
+
+    def client(self, username: str) -> Client:
+        """A program with an API token of a person."""
+        return Client(self.port, self.acm("token", username).strip())
+
+    def lag(self) -> int:
+        """Events that wait, over all consumers."""
+        found: dict[str, dict[str, int]] = json.loads(self.acm("lag", "--json"))
+        return sum(sum(topics.values()) for topics in found.values())
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.said.append(line.rstrip())
+
+    def _ready_or_dead(self) -> bool:
+        assert self._process is not None
+        return self._process.poll() is not None or any("ready at http" in line for line in self.said)
+
+
+class Client:
+    """JSON over HTTP from another process; one connection, opened again when it breaks."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self._port = port
+        self._token = token
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Status, JSON and headers of an answer. Raises OSError or HTTPException when there is none."""
+        sent = {"Authorization": f"Bearer {self._token}", "Accept-Language": "en"} | (headers or {})
+        data = None
+        if body is not None:
+            data, sent["Content-Type"] = json.dumps(body), "application/json"
+        try:
+            self._connection.request(method, path, data, sent)
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+        return answer.status, json.loads(text) if text else None, dict(answer.headers)
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        """The JSON of a GET that must succeed."""
+        status, found, _ = self.call("GET", path, **kwargs)
+        assert status == 200, f"{path}: {status} {found}"
+        return found
+
+    def make(self, path: str, body: Any, **kwargs: Any) -> Any:
+        """The JSON of a POST that must succeed."""
+        status, found, _ = self.call("POST", path, body, **kwargs)
+        assert status in (200, 201), f"{path}: {status} {found}"
+        return found
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == parent:
+                found.append(int(entry.name))
+    return found
