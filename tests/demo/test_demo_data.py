@@ -278,9 +278,10 @@ def test_loading_twice_gives_the_same(demo: Demo) -> None:
     assert load(TODAY) == demo
 
 
-def test_years_follow_the_day_of_collection(demo: Demo) -> None:
-    (revenue,) = (finding for finding in demo.findings if finding.slug == "yunling-revenue")
-    assert revenue.body["body"].startswith("云岭乳业2025年")
+@pytest.mark.parametrize(("today", "last_year"), [(date(2026, 11, 25), 2025), (date(2027, 2, 1), 2025)])
+def test_years_follow_the_day_of_collection(today: date, last_year: int) -> None:
+    (revenue,) = (finding for finding in load(today).findings if finding.slug == "yunling-revenue")
+    assert revenue.body["body"].startswith(f"云岭乳业{last_year}年")
 
 
 # --- the loader's refusals ---------------------------------------------------------------------------------
