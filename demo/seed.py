@@ -1,7 +1,7 @@
 """Founds the agency on a first start and fills the demo agency, as people would: through the API.
 
-Every record goes in under an Idempotency-Key of its own, so that a filling which was interrupted goes on at the
-next start and doubles nothing.
+Every record goes in under an Idempotency-Key of its own, so that a filling which was interrupted goes on at
+the next start and doubles nothing.
 """
 
 from __future__ import annotations
@@ -224,9 +224,11 @@ class _Filling:
             "corrected": "correct",
         }.get(finding.state)
         if verb is not None:
-            said = finding.correction if verb == "correct" else {"reason": finding.reason}
+            said = dict(finding.correction or {})
+            if finding.reason:
+                said["reason"] = finding.reason
             path = f"/intelligence/v1/findings/{made['id']}/{verb}"
-            self._post(finding.by or finding.author, path, said or {}, f"{verb}-{finding.slug}")
+            self._post(finding.by or finding.author, path, said, f"{verb}-{finding.slug}")
 
     def _post(self, username: str, path: str, body: Mapping[str, Any], key: str) -> dict[str, Any]:
         headers = {
