@@ -10,5 +10,5 @@ SERVICE = Service(
     package="services.accounts",
     description="Clients and contacts, people and roles, account teams, conflict walls.",
     tables=store.Base.metadata,
-    api=[api.api],
+    api=api.apis,
 )
