@@ -8,15 +8,20 @@ from typing import Any
 import marshmallow as ma
 
 from services.accounts import commands, domain, projections, store
+from services.accounts.commands.fields import (
+    AssignmentFields,
+    ClientFields,
+    ContactFields,
+    PersonFields,
+    SeatPeriod,
+    WallFacts,
+    WallFields,
+    instant,
+)
 from shared import access, http
 from shared.access import Subject
 from shared.problem import forbidden, missing
 from shared.uow import history
-
-EMAIL = ma.validate.Regexp(r"^$|^[^@\s]+@[^@\s]+$", error="Write an address such as name@agency.example.")
-USERNAME = ma.validate.Regexp(
-    r"^[\w.@+-]+$", error="A username has letters, digits and . _ - + @ only, and no spaces."
-)
 
 clients_api = http.ApiBlueprint("clients", "Clients of the agency, their contacts, teams and history.")
 people_api = http.ApiBlueprint("people", "People of the agency and their roles.")
@@ -24,27 +29,7 @@ walls_api = http.ApiBlueprint("walls", "Conflict walls between competing clients
 apis = [clients_api, people_api, walls_api]
 
 
-def _id(**kwargs: Any) -> ma.fields.String:
-    return ma.fields.String(validate=ma.validate.Length(1, 36), **kwargs)
-
-
 # --- clients -----------------------------------------------------------------------------------------------
-
-
-class ClientFields(ma.Schema):
-    """What may be said of a client."""
-
-    name = http.Text(longest=200, shortest=1, required=True)
-    english_name = http.Text(load_default="")
-    aliases = ma.fields.List(
-        http.Text(longest=100, shortest=1), load_default=list, validate=ma.validate.Length(0, 50)
-    )
-    industry = http.Text(longest=100, load_default="")
-    parent_id = _id(load_default=None, allow_none=True)
-    branch = http.Text(longest=100, load_default="")
-    visibility = http.Choice(domain.VISIBILITIES, load_default="directory")
-    tier = http.Choice(domain.TIERS, load_default="")
-    status = http.Choice(domain.STATUSES, load_default="active")
 
 
 class ClientSchema(ClientFields):
@@ -152,20 +137,6 @@ def read_history(args: dict[str, Any], client_id: str) -> dict[str, Any]:
 # --- contacts ----------------------------------------------------------------------------------------------
 
 
-class ContactFields(ma.Schema):
-    """What may be said of a person at the client."""
-
-    name = http.Text(longest=200, shortest=1, required=True)
-    title = http.Text(longest=200, load_default="")
-    email = http.Text(longest=254, load_default="")
-    phone = http.Text(longest=64, load_default="")
-    preferred_language = http.Text(longest=35, load_default="")
-
-    @ma.validates("email")
-    def _check_email(self, value: str, **_: Any) -> None:
-        EMAIL(value)
-
-
 class ContactChanges(ContactFields):
     """Some of what is known of a contact."""
 
@@ -244,31 +215,6 @@ def _contact(
 # --- account teams -----------------------------------------------------------------------------------------
 
 
-def _instant(name: str, **kwargs: Any) -> http.Instant:
-    described = {"description": "RFC 3339, or a date: its start in the agency's time zone."}
-    return http.Instant(dates=True, data_key=name, metadata=described, **kwargs)
-
-
-class SeatPeriod(ma.Schema):
-    """When a seat is taken: from an instant until an instant (exclusive); without `until` it is open."""
-
-    starts_at = _instant("from", allow_none=True)
-    ends_at = _instant("until", allow_none=True)
-
-    @ma.pre_load
-    def _empty_is_open(self, data: Any, **_: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        return {k: None if k in {"from", "until"} and v == "" else v for k, v in data.items()}
-
-
-class AssignmentFields(SeatPeriod):
-    """A seat to give; without `from` it begins now."""
-
-    person_id = _id(required=True)
-    role = http.Choice(domain.SEATS, required=True)
-
-
 class AssignmentSchema(ma.Schema):
     """A seat on a client's team."""
 
@@ -276,8 +222,8 @@ class AssignmentSchema(ma.Schema):
     client_id = ma.fields.String(required=True)
     person_id = ma.fields.String(required=True)
     role = http.Choice(domain.SEATS, required=True)
-    starts_at = _instant("from", required=True)
-    ends_at = _instant("until", required=True, allow_none=True)
+    starts_at = instant("from", required=True)
+    ends_at = instant("until", required=True, allow_none=True)
     version = ma.fields.Integer(required=True)
 
 
@@ -346,24 +292,6 @@ def end_assignment(client_id: str, assignment_id: str) -> Any:
 
 
 # --- people ------------------------------------------------------------------------------------------------
-
-
-class PersonFields(ma.Schema):
-    """What may be said of a person. There is no password: the portal invites the person to set one."""
-
-    username = http.Text(longest=64, shortest=1, required=True)
-    name = http.Text(longest=200, shortest=1, required=True)
-    email = http.Text(longest=254, load_default="")
-    roles = ma.fields.List(http.Choice(access.ROLES), load_default=list, validate=ma.validate.Length(0, 50))
-    branch = http.Text(longest=100, load_default="")
-
-    @ma.validates("username")
-    def _check_username(self, value: str, **_: Any) -> None:
-        USERNAME(value)
-
-    @ma.validates("email")
-    def _check_email(self, value: str, **_: Any) -> None:
-        EMAIL(value)
 
 
 class PersonChanges(PersonFields):
@@ -450,26 +378,6 @@ def list_seats(args: dict[str, Any], person_id: str) -> dict[str, Any]:
 
 
 # --- walls -------------------------------------------------------------------------------------------------
-
-
-class WallFacts(ma.Schema):
-    """Why a wall stands and how long people cool off after they left one side's team."""
-
-    reason = http.Text(longest=2000, shortest=1, required=True)
-    cooling_off_days = ma.fields.Integer(
-        strict=True, load_default=0, validate=ma.validate.Range(0, domain.COOLING_OFF_LONGEST)
-    )
-
-
-class WallFields(WallFacts):
-    """A wall to raise between two clients."""
-
-    client_ids = ma.fields.List(_id(), required=True, validate=ma.validate.Length(equal=2))
-
-    @ma.validates("client_ids")
-    def _check_distinct(self, value: list[str], **_: Any) -> None:
-        if len(set(value)) != len(value):
-            raise ma.ValidationError("Name two different clients.")
 
 
 class WallChanges(WallFacts):
