@@ -21,10 +21,26 @@ from shared.pages.messages import missing_translations
 from shared.pages.navigation import local_path, sort_of, url_with
 
 __all__ = [
-    "Form", "N_", "Pages", "error_page", "flash", "gettext", "in_language", "install", "lazy_gettext", "local_path",
-    "missing_translations", "ngettext", "own_origin", "public", "refused", "saved", "sort_of", "translate",
+    "N_",
+    "Form",
+    "Pages",
+    "error_page",
+    "flash",
+    "gettext",
+    "in_language",
+    "install",
+    "lazy_gettext",
+    "local_path",
+    "missing_translations",
+    "ngettext",
+    "own_origin",
+    "public",
+    "refused",
+    "saved",
+    "sort_of",
+    "translate",
     "url_with",
-]  # fmt: skip
+]
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 THEMES = ("auto", "light", "dark")

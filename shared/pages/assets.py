@@ -54,9 +54,8 @@ def icon(name: str, css: str = "") -> Markup:
     """One of the vendored Tabler icons, decorative. Raises KeyError for one that is not vendored."""
     if name not in _icons():
         raise KeyError(f"{name} is not among the icons of VERSIONS.json")
-    return Markup('<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>').format(
-        css, asset("vendor/icons.svg"), name
-    )
+    drawing = '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>'
+    return Markup(drawing).format(css, asset("vendor/icons.svg"), name)
 
 
 def blueprint(service: str) -> Blueprint:
@@ -68,7 +67,7 @@ def blueprint(service: str) -> Blueprint:
         if name not in _files():
             abort(404)
         kind = _mimetypes.guess_type(name)[0] or "application/octet-stream"
-        if "gzip" in request.accept_encodings:
+        if request.accept_encodings["gzip"] > 0:
             answer = Response(_compressed(name), mimetype=kind)
             answer.content_encoding = "gzip"
         else:

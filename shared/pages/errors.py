@@ -37,7 +37,8 @@ _ADVICE = {
     503: N_("Try again in a moment."),
 }
 _LAST_RESORT = (
-    "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>ACM</title><h1>出错了</h1><p>系统未能显示此页面。请稍后再试。"
+    "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>ACM</title>"
+    "<h1>出错了</h1><p>系统未能显示此页面。请稍后再试。"
     "<h1 lang=en>Something went wrong</h1><p lang=en>This page could not be shown. Try again in a moment."
 )
 

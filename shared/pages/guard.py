@@ -46,7 +46,10 @@ _csrf = CSRFProtect()
 
 
 class Pages(Blueprint):
-    """The pages of a service, below `/<service>` (the portal's below `/`). Signing in is needed unless `public`."""
+    """The pages of a service, below `/<service>` (the portal's below `/`).
+
+    Signing in is needed unless a page is marked `public`.
+    """
 
     def __init__(self, service: str, import_name: str, *, name: str = "pages") -> None:
         super().__init__(name, import_name, url_prefix=None if service == "portal" else f"/{service}")

@@ -1,7 +1,7 @@
 """Chinese and English: message catalogues read from .po files, and dates, numbers and money by locale.
 
-Messages are written in English in code and templates; Chinese lies in `locale/zh/LC_MESSAGES/messages.po` of the
-service, else of `shared`. A message with values uses `%(name)s`; in templates a plain per cent sign is `%%`.
+Messages are written in English in code and templates; their Chinese lies in the `messages.po` of the service,
+else of `shared`. Values are named, `%(name)s`; in templates a plain per cent sign is `%%`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import current_app, g, has_app_context, has_request_context, request
+from markupsafe import escape
 
 LANGUAGES = ("zh", "en")
 NAMES = {"zh": "中文", "en": "English"}
@@ -127,7 +128,7 @@ def ngettext(one: str, many: str, count: int, **values: Any) -> str:
     return raw_ngettext(one, many, count) % {"num": count, **values}
 
 
-def N_(message: str) -> str:  # noqa: N802 - the customary name
+def N_(message: str) -> str:
     """Mark a message for translation without translating it here."""
     return message
 
@@ -148,8 +149,6 @@ class LazyText:
         return f"LazyText({self.message!r})"
 
     def __html__(self) -> str:
-        from markupsafe import escape
-
         return str(escape(str(self)))
 
 

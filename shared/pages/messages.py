@@ -1,6 +1,6 @@
 """Which messages lack their Chinese: for tests, and as stubs for translators.
 
-`python -m shared.pages.messages services/accounts` prints what is missing, ready to be appended to the catalogue.
+`python -m shared.pages services/accounts` prints what is missing, ready to be appended to the catalogue.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def missing_translations(folder: Path) -> list[str]:
         english = message if isinstance(message, str) else message[0]
         entry = next((one for one in (c.get(english) for c in catalogues) if one and one.string), None)
         chinese = "" if entry is None or entry.fuzzy else entry.string
-        texts = [chinese] if isinstance(chinese, str) else list(chinese)
+        texts = [chinese] if isinstance(chinese, str) else list(chinese or [""])
         if not all(texts):
             faults.append(f"{place}: {english!r} has no Chinese")
         elif any(set(_PLACEHOLDER.findall(text)) - set(_PLACEHOLDER.findall(str(message))) for text in texts):
@@ -103,7 +103,7 @@ def _texts(node: ast.expr | None) -> Iterator[tuple[int, Message]]:
 
 
 def print_stubs(folder: Path) -> None:
-    """Print entries for what lacks Chinese."""
+    """Print entries for what lacks Chinese, without a header."""
     stubs = Catalog("zh")
     known = [_catalogue(folder / "locale"), _catalogue(SHARED_LOCALE)]
     for message, place in messages_of(folder).items():
@@ -112,7 +112,3 @@ def print_stubs(folder: Path) -> None:
             name, _colon, line = place.rpartition(":")
             stubs.add(message, locations=[(name, int(line))])
     write_po(sys.stdout.buffer, stubs, omit_header=True, width=0)
-
-
-if __name__ == "__main__":
-    print_stubs(Path(sys.argv[1]))

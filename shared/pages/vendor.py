@@ -65,7 +65,8 @@ def _sprite(archive: tarfile.TarFile, names: list[str]) -> str:
     symbols = []
     for name in sorted(names):
         svg = _read(archive, f"icons/outline/{name}.svg").decode()
-        drawing = re.sub(r"\s+", " ", svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]).strip()
+        inside = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+        drawing = re.sub(r"\s+", " ", inside).strip()
         symbols.append(
             f'<symbol id="{name}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2" '
             f'stroke-linecap="round" stroke-linejoin="round">{drawing}</symbol>'

@@ -1,14 +1,25 @@
 // Charts: ECharts on canvas, in the product's colours, drawn again when the theme or the width changes.
 (() => {
   const colours = ["#4299e1", "#f59f00", "#2fb344", "#ae3ec9", "#d63939", "#17a2b8", "#74b816", "#a8aeb7"];
-  const style = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+  // The colour that a variable comes to; canvas cannot read a mix of others.
+  const colour = (name) => {
+    const probe = document.body.appendChild(document.createElement("span"));
+    probe.style.color = `var(${name})`;
+    const pixel = document.createElement("canvas").getContext("2d");
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    probe.remove();
+    const [red, green, blue, alpha] = pixel.getImageData(0, 0, 1, 1).data;
+    return `rgba(${red}, ${green}, ${blue}, ${alpha / 255})`;
+  };
 
   const look = () => {
-    const text = getComputedStyle(document.body).color;
-    const axis = { axisLabel: { color: text }, nameTextStyle: { color: text }, axisLine: { lineStyle: { color: style("--tblr-border-color") } }, splitLine: { lineStyle: { color: style("--tblr-border-color") } } };
+    const text = colour("--tblr-body-color");
+    const line = { lineStyle: { color: colour("--tblr-border-color") } };
+    const axis = { axisLabel: { color: text }, nameTextStyle: { color: text }, axisLine: line, splitLine: line };
     return {
       color: colours,
-      textStyle: { fontFamily: style("--tblr-font-sans-serif") },
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       legend: { textStyle: { color: text } },
       categoryAxis: axis, valueAxis: axis, timeAxis: axis, logAxis: axis,
     };
