@@ -208,7 +208,7 @@ def _contact(
 ) -> store.Contact:
     client = store.client(session, client_id, who.scope)
     if not who.may("contact.read", Subject(client_id=client.id)):
-        raise missing("contact")
+        raise missing()
     return store.contact(session, client.id, contact_id, for_update=for_update)
 
 
@@ -456,5 +456,5 @@ def lift_wall(wall_id: str) -> Any:
 
 def _wall(session: Any, who: access.Actor, wall_id: str, *, for_update: bool = False) -> store.Wall:
     if not who.may("wall.list"):
-        raise missing("wall")
+        raise missing()
     return store.wall(session, wall_id, who.scope, for_update=for_update)

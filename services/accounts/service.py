@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.accounts import api, store
+from services.accounts.pages import pages
 from shared.service import Service
 
 SERVICE = Service(
@@ -11,4 +12,5 @@ SERVICE = Service(
     description="Clients and contacts, people and roles, account teams, conflict walls.",
     tables=store.Base.metadata,
     api=api.apis,
+    pages=[pages],
 )

@@ -194,6 +194,18 @@ def clients(
     return query
 
 
+def held_by(person_id: str, now: datetime) -> ColumnElement[bool]:
+    """On whose team the person now is."""
+    seats = select(Assignment.client_id).where(Assignment.person_id == person_id, _in_state("current", now))
+    return Client.id.in_(seats)
+
+
+def without_ad(now: datetime) -> ColumnElement[bool]:
+    """Which no account director (T3) leads now."""
+    led = select(Assignment.client_id).where(Assignment.role == "AD", _in_state("current", now))
+    return Client.id.not_in(led)
+
+
 def _named(key: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
     """Every word is part of some name."""
     words = domain.folded(q).split()
@@ -205,10 +217,10 @@ def client(
 ) -> Client:
     """A client that the reader may list. Raises 404 otherwise, existing or not."""
     if client_id is None or not scope.lists(client_id):
-        raise missing("client")
+        raise missing()
     found = session.get(Client, client_id, with_for_update=for_update or None)
     if found is None:
-        raise missing("client")
+        raise missing()
     return found
 
 
@@ -254,7 +266,7 @@ def contact(session: Session, client_id: str, contact_id: str, *, for_update: bo
     """One of a client's contacts, or 404."""
     found = session.get(Contact, contact_id, with_for_update=for_update or None)
     if found is None or found.client_id != client_id or found.removed:
-        raise missing("contact")
+        raise missing()
     return found
 
 
@@ -280,7 +292,7 @@ def person(session: Session, person_id: str, *, for_update: bool = False) -> Per
     """A person, employed or not, or 404."""
     found = session.get(Person, person_id, with_for_update=for_update or None)
     if found is None:
-        raise missing("person")
+        raise missing()
     return found
 
 
@@ -330,6 +342,13 @@ def seats_of(
     return query.where(_in_state(state, now)) if state and now else query
 
 
+def seats_ending(scope: access.Scope, now: datetime, before: datetime) -> Select[Assignment]:
+    """Seats now taken that end before an instant, on clients that the reader may list."""
+    return select(Assignment).where(
+        access.listed(scope, Assignment.client_id), _in_state("current", now), Assignment.ends_at < before
+    )
+
+
 def _in_state(state: str, now: datetime) -> ColumnElement[bool]:
     taken = or_(Assignment.ends_at.is_(None), Assignment.ends_at > Assignment.starts_at)
     running = or_(Assignment.ends_at.is_(None), Assignment.ends_at > now)
@@ -348,7 +367,7 @@ def assignment(
     """A seat on this client's team, or 404."""
     found = session.get(Assignment, assignment_id, with_for_update=for_update or None)
     if found is None or found.client_id != client_id:
-        raise missing("assignment")
+        raise missing()
     return found
 
 
@@ -386,7 +405,7 @@ def seat_counts(
         )
         .group_by(Assignment.person_id)
     )
-    return dict(session.execute(query).tuples().all())
+    return {person_id: count for person_id, count in session.execute(query)}
 
 
 # --- walls -------------------------------------------------------------------------------------------------
@@ -406,7 +425,7 @@ def wall(session: Session, wall_id: str, scope: access.Scope, *, for_update: boo
     """A wall both of whose clients the reader may list, or 404."""
     found = session.get(Wall, wall_id, with_for_update=for_update or None)
     if found is None or not all(scope.lists(client_id) for client_id in found.client_ids):
-        raise missing("wall")
+        raise missing()
     return found
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from shared.clock import now, rfc3339
 from shared.tables import AuditRow
 from shared.testing import Api, World
 from shared.testing import world as make_world
+from shared.tokens import session_cookie
 
 CLIENTS = "/accounts/v1/clients"
 PEOPLE = "/accounts/v1/people"
@@ -59,6 +63,11 @@ class Agency:
         assert listed == (read == 200)
         return listed
 
+    @staticmethod
+    def soon(days: float) -> str:
+        """An instant so many days ahead, as the API takes it."""
+        return rfc3339(now() + timedelta(days=days))
+
     def audited(self, subject: str) -> list[tuple[str, dict[str, Any]]]:
         """The audit trail's entries on something, oldest first."""
         with self.world.runtimes["accounts"].database.read() as session:
@@ -98,3 +107,35 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
         made.seat(made.ids["云岭乳业"], "anna", "AM")
         made.seat(made.ids["禾澜乳业"], "ben", "AD")
         yield made
+
+
+class Browser:
+    """A person who reads and sends the pages, in English."""
+
+    def __init__(self, agency: Agency, username: str, *, language: str = "en") -> None:
+        self._client = agency.world.client("/accounts/clients")
+        self._client.set_cookie(session_cookie(tls=False), agency.api(username).token)
+        self._headers = {"Accept-Language": language}
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        return self._client.get(path, headers=self._headers | kwargs.pop("headers", {}), **kwargs)
+
+    def page(self, path: str) -> str:
+        """A page that must be there, as text."""
+        answer = self.get(path)
+        text = str(answer.get_data(as_text=True))
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {text}"
+        return text
+
+    def send(self, form: str, fields: dict[str, Any], *, to: str = "") -> Any:
+        """Send the form of a page (to a verb's own address, where it has one)."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(form))
+        assert found is not None, f"{form} has no form"
+        data = {"csrf_token": found[1], **fields}
+        return self._client.post(to or form, data=data, headers=self._headers)
+
+    def sent(self, form: str, fields: dict[str, Any], *, to: str = "") -> str:
+        """Send a form that must be stored; answers where it led."""
+        answer = self.send(form, fields, to=to)
+        assert answer.status_code == 303, f"{answer.status_code} {answer.get_data(as_text=True)}"
+        return str(answer.headers["Location"])
