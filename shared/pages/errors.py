@@ -10,15 +10,11 @@ from shared.pages.guard import by_script, sign_in_answer
 from shared.pages.language import N_, translate
 from shared.problem import Problem
 
+# Where the problem's own title is a program's word, or says more than it should.
 _HEADINGS = {
-    400: N_("This request cannot be understood"),
-    403: N_("You may not do this"),
     404: N_("There is nothing here"),
     405: N_("This cannot be done here"),
-    409: N_("This does not fit the present state"),
-    412: N_("Somebody changed this meanwhile"),
     413: N_("This is too large"),
-    422: N_("Some fields need attention"),
     429: N_("Too many attempts"),
     500: N_("Something went wrong here"),
     503: N_("Not available right now"),
@@ -58,15 +54,14 @@ def error_page(problem: Problem) -> ResponseReturnValue:
 
 def _page(problem: Problem) -> Response:
     status = problem.status
-    known = status if status in _HEADINGS else (500 if status >= 500 else 400)
-    heading = translate(_HEADINGS[known])
-    said = translate(problem.detail or problem.title, problem.values)
+    known = status if status in _ADVICE else (500 if status >= 500 else 400)
+    heading = translate(_HEADINGS[known]) if known in _HEADINGS else translate(problem.title, problem.values)
     answer = make_response(
         render_template(
             "notice.html" if by_script() else "error.html",
             status=status,
-            heading=heading,
-            said="" if said.rstrip(".。") == heading or status >= 500 else said,
+            heading=heading.rstrip(".。"),
+            said="" if status >= 500 else translate(problem.detail, problem.values),
             advice=translate(_ADVICE[known]),
             errors=Form(problem=problem).errors,
             typed=request.method not in {"GET", "HEAD"},
