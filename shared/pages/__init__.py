@@ -57,6 +57,8 @@ def install(app: Flask, *, service: str, templates: Path, locale: Path) -> None:
         "undefined": StrictUndefined,
         "trim_blocks": True,
         "lstrip_blocks": True,
+        # Else Jinja works out `"AD"|term("seat")` once, in the language of whoever comes first.
+        "optimized": False,
         "extensions": ["jinja2.ext.i18n", "jinja2.ext.do"],
     }
     guard.install(app, service)
