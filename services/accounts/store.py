@@ -405,7 +405,7 @@ def seat_counts(
         )
         .group_by(Assignment.person_id)
     )
-    return {person_id: count for person_id, count in session.execute(query)}
+    return dict(session.execute(query).all())
 
 
 # --- walls -------------------------------------------------------------------------------------------------

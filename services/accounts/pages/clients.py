@@ -32,6 +32,7 @@ from shared.problem import Problem, forbidden
 from shared.uow import history
 
 HISTORY_ROWS = 8
+LEADING_FIRST = ("AD", "AM", "CAE")
 _SORTS = {
     "name": store.Client.sort_key,
     "industry": store.Client.industry,
@@ -86,8 +87,14 @@ def _values(who: access.Actor, column: Any) -> list[tuple[str, str]]:
 
 def team_names(who: access.Actor, client_id: str) -> list[tuple[str, str, str]]:
     """The present team as (seat, person id, name), led by its AD."""
-    seats = sorted(who.book.team(client_id, who.now), key=lambda seat: ("AD", "AM", "CAE").index(seat.role))
+    seats = sorted(who.book.team(client_id, who.now), key=lambda seat: LEADING_FIRST.index(seat.role))
     return [(seat.role, seat.person_id, who.book.person_name(seat.person_id)) for seat in seats]
+
+
+def _rank(view: dict[str, Any]) -> tuple[int, int]:
+    """The present team before the coming one, led by its AD; the past by time, as it comes."""
+    present = ("current", "future").index(view["state"]) if view["state"] in {"current", "future"} else 2
+    return present, LEADING_FIRST.index(view["seat"].role) if present < 2 else 0
 
 
 @pages.get("/clients/<client_id>")
@@ -96,7 +103,7 @@ def client(client_id: str) -> ResponseReturnValue:
     who, session = http.actor(), http.reader()
     found = store.client(session, client_id, who.scope)
     seats = list(session.scalars(store.team(found.id).order_by(store.Assignment.starts_at.desc())))
-    views = [seat_view(seat, who.now) for seat in seats]
+    views = sorted((seat_view(seat, who.now) for seat in seats), key=_rank)
     about = Subject(client_id=found.id)
     shows_contacts = who.may("contact.read", about)
     contacts = store.contacts(found.id).order_by(store.Contact.id)

@@ -308,7 +308,7 @@ def test_the_home_panel_says_what_needs_me(agency: Agency) -> None:
     assert "nothing here waits for you" in Browser(agency, "idle").page("/accounts/panels/home")
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_screen_is_there_in_both_languages(agency: Agency, language: str) -> None:
     client = agency.ids["云岭乳业"]
     dora = Browser(agency, "dora", language=language)
@@ -326,4 +326,6 @@ def test_every_screen_is_there_in_both_languages(agency: Agency, language: str) 
         page = dora.page(path)
         assert f'<html lang="{"en" if language == "en" else "zh-CN"}"' in page
         assert "<h1" in page
+    visibility = {"en": "Listed for all colleagues", "zh": "所有同事可见"}[language]
+    assert visibility in dora.page("/accounts/clients/new")
     assert ("客户团队" in dora.page(f"/accounts/clients/{client}")) == (language == "zh")
