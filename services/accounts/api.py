@@ -20,7 +20,7 @@ from services.accounts.commands.fields import (
 )
 from shared import access, http
 from shared.access import Subject
-from shared.problem import forbidden, missing
+from shared.problem import Problem, forbidden, missing
 from shared.uow import history
 
 clients_api = http.ApiBlueprint("clients", "Clients of the agency, their contacts, teams and history.")
@@ -128,10 +128,17 @@ def read_history(args: dict[str, Any], client_id: str) -> dict[str, Any]:
     client = store.client(http.reader(), client_id, who.scope)
     events = history(http.reader(), client.id)
     entries = projections.history(events, lists=who.scope.lists, name_of=who.book.person_name)
-    before = http.read_cursor(args["cursor"])[0] if args["cursor"] else None
+    before = _version_in(args["cursor"])
     rest = [entry for entry in entries if before is None or entry.version < before]
     shown = rest[: args["limit"]]
     return {"items": shown, "next": http.sign_cursor([shown[-1].version]) if len(rest) > len(shown) else None}
+
+
+def _version_in(cursor: str) -> int | None:
+    match http.read_cursor(cursor) if cursor else [None]:
+        case [None | int() as version]:
+            return version
+    raise Problem(400, "bad-cursor", "This cursor belongs to another list; start from the first page.")
 
 
 # --- contacts ----------------------------------------------------------------------------------------------

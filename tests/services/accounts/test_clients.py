@@ -256,6 +256,12 @@ def test_P3_history_tells_each_field_before_and_after(agency: Agency) -> None:
     }
 
 
+def test_a_history_takes_no_cursor_of_another_list(agency: Agency) -> None:
+    foreign = agency.api("dora").get(CLIENTS, query_string={"limit": 1}).get_json()["next"]
+    path = f"{CLIENTS}/{agency.ids['云岭乳业']}/history"
+    assert agency.api("dora").get(path, query_string={"cursor": foreign}).status_code == 400
+
+
 def test_what_opens_or_closes_a_client_is_audited(agency: Agency) -> None:
     client = agency.client("审计之客")
     agency.api("dora").patch(f"{CLIENTS}/{client}", {"visibility": "team", "tier": "A"})
