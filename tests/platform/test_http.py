@@ -85,17 +85,10 @@ def test_errors_name_the_field_and_keep_nothing(admin: Api) -> None:
     before = names(admin)
     found = problem(admin.post(CLIENTS, {"nam": "x", "aliases": ["", "ok"]}), 422)
     assert {error["field"] for error in found["errors"]} == {"name", "nam", "aliases.0"}
-    for body in (
-        {"name": "a\x00b"},
-        {"name": "\ud800"},
-        {"name": "x" * 300},
-        {"name": 5},
-        {"name": None},
-        [],
-    ):
-        answer = admin.post(CLIENTS, body)
-        assert answer.status_code == 422, body
-    problem(admin.call("POST", CLIENTS, data="{", content_type="application/json"), 400)
+    for body in ({"name": "a\x00b"}, {"name": "x" * 300}, {"name": 5}, {"name": None}, []):
+        problem(admin.post(CLIENTS, body), 422)
+    for broken in ("{", r'{"name": "\ud800"}', b"\xff"):
+        problem(admin.call("POST", CLIENTS, data=broken, content_type="application/json"), 400)
     assert names(admin) == before
 
 
