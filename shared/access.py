@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, or_, select, true
 from sqlalchemy.orm import Session
 
 from contracts.accounts import Assignment, Client, Person, Wall
@@ -275,11 +275,19 @@ def _works_on(who: Actor, it: Subject) -> bool:
 def _judges(who: Actor, it: Subject) -> bool:
     if it.client_id is None:
         return who.scope.market
-    return "director" in who.roles or who.seat(it.client_id, ("AM", "AD")) or "leadership" in who.roles
+    leads = "leadership" in who.roles and who.scope.clears(it.client_id)  # of its own branch only
+    return "director" in who.roles or who.seat(it.client_id, ("AM", "AD")) or leads
 
 
 def _four_eyes(rule: Rule) -> Rule:
     return lambda who, it: who.id not in it.author_ids and rule(who, it)
+
+
+def _drafts(who: Actor, it: Subject) -> bool:
+    """Drafts are their author's and the client's team's; the author of a RED one need not be named."""
+    wrote = who.id in it.author_ids
+    label = STRICT if wrote and it.label == RED else it.label
+    return (wrote or who.seat(it.client_id)) and who.scope.reads(it.client_id, label, it.recipients)
 
 
 def _authors_or_judges(who: Actor, it: Subject) -> bool:
@@ -305,8 +313,11 @@ RULES: dict[str, Rule] = {
     "finding.change": _readable(_works_on),
     "finding.verify": _readable(_four_eyes(_judges)),
     "finding.dispute": _readable(lambda who, it: True),
-    "finding.settle": _readable(_judges),
+    # Settling in a finding's favour approves it again, so it needs other eyes than its author's, too.
+    "finding.settle": _readable(_four_eyes(_judges)),
     "finding.retract": _readable(_authors_or_judges),
+    "draft.read": _drafts,
+    "draft.change": lambda who, it: _drafts(who, it) and _works_on(who, it),
     "source.manage": _works_on,
     "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
     "system.run": lambda who, it: "administrator" in who.roles,
@@ -338,6 +349,22 @@ def readable(
     of_none = and_(client.is_(None), label != RED) if scope.market else false()
     not_hidden = or_(client.is_(None), client.not_in(sorted(scope.hidden)))
     return and_(not_hidden, or_(named, of_client, of_none))
+
+
+def drafts(
+    who: Actor,
+    *,
+    client: SQLColumnExpression[Any],
+    label: SQLColumnExpression[Any],
+    author: SQLColumnExpression[Any],
+    is_recipient: ColumnElement[bool] | None = None,
+) -> ColumnElement[bool]:
+    """`draft.read` as an SQL condition."""
+    wrote = author == who.id
+    seats = sorted({seat.client_id for seat in who.book.seats(who.id, who.now)})
+    kept = case((and_(wrote, label == RED), STRICT), else_=label)
+    seen = readable(who.scope, client=client, label=kept, is_recipient=is_recipient)
+    return and_(or_(wrote, client.in_(seats)), seen)
 
 
 def listed(scope: Scope, client: SQLColumnExpression[Any]) -> ColumnElement[bool]:
