@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, g, make_response, render_template, request
+from flask import Response, g, make_response, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from shared.pages.forms import Form
@@ -41,6 +41,7 @@ _LAST_RESORT = (
 
 def error_page(problem: Problem) -> ResponseReturnValue:
     """The page for a refusal. Who is not signed in is sent to sign in; a script gets a short notice."""
+    session.pop("_flashes", None)  # a notice that something was saved, before saving it failed, is not true
     if problem.status == 401:
         return sign_in_answer()
     try:

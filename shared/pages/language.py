@@ -7,6 +7,7 @@ else of `shared`. Values are named, `%(name)s`; in templates a plain per cent si
 from __future__ import annotations
 
 import gettext as python_gettext
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,24 @@ NOTHING = "–"
 SHARED_LOCALE = Path(__file__).parents[1] / "locale"
 _LOCALES = {"zh": Locale.parse("zh_Hans_CN"), "en": Locale.parse("en_GB")}
 _forced: ContextVar[str] = ContextVar("acm_language", default="")
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(template)))
+
+
+_FILLED = {
+    template: _pattern(template)
+    for template in (
+        "Shorter than minimum length %(min)s.",
+        "Longer than maximum length %(max)s.",
+        "Length must be between %(min)s and %(max)s.",
+        "Must be one of: %(choices)s.",
+        "Must be greater than or equal to %(min)s and less than or equal to %(max)s.",
+        "Must be greater than or equal to %(min)s.",
+        "Must be less than or equal to %(max)s.",
+    )
+}
 
 
 # --- which language ----------------------------------------------------------------------------------------
@@ -115,7 +134,17 @@ def raw_ngettext(one: str, many: str, count: int) -> str:
 def translate(message: str, values: Mapping[str, Any] | None = None) -> str:
     """The message in the present language, `%(name)s` filled from `values`."""
     text = raw_gettext(message)
+    if text == message and not values:
+        return _translate_filled(message)
     return text % values if values else text
+
+
+def _translate_filled(message: str) -> str:
+    """A message that came with its values in it, which is what marshmallow's validators make."""
+    for template, pattern in _FILLED.items():
+        if found := pattern.fullmatch(message):
+            return raw_gettext(template) % found.groupdict()
+    return message
 
 
 def gettext(message: str, **values: Any) -> str:

@@ -18,7 +18,7 @@
   // One entry per person and form. Another person on the same browser has other keys and never sees them.
   const DRAFT_DAYS = 30;
   const draftKey = (form) => `acm.draft.${person || "nobody"}.${form.dataset.keep}`;
-  const UNKEPT_TYPES = new Set(["password", "file", "submit", "button", "image", "reset"]);
+  const UNKEPT_TYPES = new Set(["password", "file", "search", "submit", "button", "image", "reset"]);
   const KEPT_HIDDEN = new Set(["idempotency_key", "version"]);
 
   // The key is kept so that a form sent again after a crash is stored once; the version, to see that it moved on.
@@ -38,11 +38,27 @@
     return fields;
   };
 
-  const write = (form, fields) => {
+  // What the chosen options of long lists say: such a list may offer others when the form is opened again.
+  const chosenLabels = (form) => {
+    const labels = {};
+    for (const control of $$("select", form)) {
+      if (kept(control)) labels[control.name] = [...control.selectedOptions].map((option) => [option.value, option.text]);
+    }
+    return labels;
+  };
+
+  const offer = (select, labels) => {
+    for (const [value, text] of labels ?? []) {
+      if (![...select.options].some((option) => option.value === value)) select.add(new Option(text, value));
+    }
+  };
+
+  const write = (form, { fields, labels = {} }) => {
     const used = {};
     for (const control of form.elements) {
       if (!kept(control) || !(control.name in fields) || control.name === "version") continue;
       const values = fields[control.name];
+      if (control.tagName === "SELECT") offer(control, labels[control.name]);
       if (control.type === "checkbox" || control.type === "radio") control.checked = values.includes(control.value);
       else if (control.type === "select-multiple") [...control.options].forEach((option) => { option.selected = values.includes(option.value); });
       else {
@@ -57,7 +73,7 @@
 
   const keepDraft = (form) => {
     try {
-      localStorage.setItem(draftKey(form), JSON.stringify({ at: new Date().toISOString(), fields: read(form) }));
+      localStorage.setItem(draftKey(form), JSON.stringify({ at: new Date().toISOString(), fields: read(form), labels: chosenLabels(form) }));
     } catch {
       notice(form, "warning", word("notKept"));
     }
@@ -78,7 +94,7 @@
     const draft = draftOf(form);
     if (!draft || typedIn(draft.fields) === typedIn(read(form))) return;
     const fresh = read(form);
-    write(form, draft.fields);
+    write(form, draft);
     const time = new Date(draft.at).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "short" });
     const discard = make("button", { type: "button", className: "btn btn-sm ms-2", textContent: word("discard") });
     discard.addEventListener("click", () => {

@@ -47,6 +47,7 @@ class Notes:
     stored: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     fails_after_storing: bool = False
     suggests: bool = True
+    commit_fails: bool = False
 
 
 def make_app(service: str = "notes", *, tls: bool = False) -> Flask:
@@ -72,6 +73,7 @@ def make_app(service: str = "notes", *, tls: bool = False) -> Flask:
         app.register_error_handler(kind, answer)
     pages.install(app, service=service, templates=HERE / "templates", locale=HERE / "locale")
     app.register_blueprint(_pages(service, notes))
+    _commits_after_the_page(app, notes)
     _elsewhere(app, service, notes)
     return app
 
@@ -95,17 +97,23 @@ def _pages(service: str, notes: Notes) -> pages.Pages:
     def new() -> Any:
         people = [(f"p{number}", f"Person {number}", "CAE") for number in range(9)]
         if request.method == "GET":
-            return render_template("form.html", form=pages.Form({"label": "TLP:GREEN"}), people=people)
+            form = pages.Form({"label": "TLP:GREEN"})
+            return render_template("form.html", form=form, people=people, clients=[])
         name = request.form["name"]
         if len(name) > 10:
             problem = invalid({"name": "At most ten characters, not %(count)d."}, count=len(name))
-            return pages.refused(problem, "form.html", people=people)
+            return pages.refused(problem, "form.html", people=people, clients=[("c7", "Hoi Ming")])
         if name == "taken":
             raise conflict("The first request with this key is still running.")
         notes.stored.setdefault(request.form["idempotency_key"], dict(request.form.lists()))
         if notes.fails_after_storing:
             raise RuntimeError("the answer is lost")
         return pages.saved(f"/{service}/list", _("The note “%(name)s” was saved.", name=name))
+
+    @screens.get("/clients")
+    def clients() -> str:
+        macro = "{% import 'components.html' as ui %}{{ ui.options([('c7', 'Hoi Ming')], empty='None') }}"
+        return render_template_string(macro)
 
     @screens.get("/panel")
     def panel() -> str:
@@ -126,6 +134,18 @@ def _pages(service: str, notes: Notes) -> pages.Pages:
         raise RuntimeError("a secret in a traceback")
 
     return screens
+
+
+def _commits_after_the_page(app: Flask, notes: Notes) -> None:
+    """As `shared.http` does: the answer is made first, then the transaction is committed."""
+
+    def commit(response: Response) -> Response:
+        if notes.commit_fails:
+            notes.commit_fails = False
+            raise Problem(503, "unavailable", "The database cannot answer just now; try again.")
+        return response
+
+    app.after_request(commit)
 
 
 def _elsewhere(app: Flask, service: str, notes: Notes) -> None:

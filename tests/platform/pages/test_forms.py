@@ -139,6 +139,15 @@ def test_a_failure_shows_its_number_and_no_more(browser: FlaskClient) -> None:
     assert "Traceback" not in answer.text
 
 
+def test_what_could_not_be_committed_is_never_called_saved(app: Flask, browser: FlaskClient) -> None:
+    fields = typed(browser)
+    app.extensions["notes"].commit_fails = True
+    answer = browser.post("/notes/new", data=fields)
+    assert answer.status_code == 500
+    assert "kept in this browser" in answer.text
+    assert "was saved" not in browser.get("/notes/list").text
+
+
 def test_even_a_broken_error_page_answers(app: Flask, browser: FlaskClient) -> None:
     app.jinja_env.globals.pop("navigation")
     answer = browser.get("/notes/fails")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import marshmallow as ma
 import pytest
 from flask import Flask, render_template_string
 from flask.testing import FlaskClient
@@ -160,3 +161,24 @@ def test_values_by_locale(app: Flask, expression: str, chinese: str, english: st
     for language, expected in (("zh", chinese), ("en", english)):
         with app.test_request_context(headers={"Accept-Language": language}):
             assert render_template_string("{{ " + expression + " }}", **values) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "chinese"),
+    [
+        (ma.fields.String(required=True), ma.missing, "此项必填。"),
+        (ma.fields.String(validate=ma.validate.Length(1, 3)), "abcd", "长度应在 1 至 3 个字符之间。"),
+        (ma.fields.String(validate=ma.validate.Length(max=3)), "abcd", "最多 3 个字符。"),
+        (ma.fields.String(validate=ma.validate.Length(min=3)), "a", "至少 3 个字符。"),
+        (ma.fields.String(validate=ma.validate.OneOf(["a", "b"])), "c", "应为下列之一：a, b。"),
+        (ma.fields.Integer(validate=ma.validate.Range(1, 6)), 7, "应在 1 至 6 之间。"),
+        (ma.fields.Integer(validate=ma.validate.Range(min=1)), 0, "不得小于 1。"),
+    ],
+)
+def test_what_marshmallow_says_has_its_chinese(rule: ma.fields.Field, value: object, chinese: str) -> None:
+    with pytest.raises(ma.ValidationError) as refused:
+        rule.deserialize(value)
+    with in_language("zh"):
+        assert translate(refused.value.messages[0]) == chinese
+    with in_language("en"):
+        assert translate(refused.value.messages[0]) == refused.value.messages[0]
