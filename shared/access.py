@@ -318,6 +318,7 @@ RULES: dict[str, Rule] = {
     "finding.retract": _readable(_authors_or_judges),
     "draft.read": _drafts,
     "draft.change": lambda who, it: _drafts(who, it) and _works_on(who, it),
+    "source.read": _readable(lambda who, it: True),
     "source.manage": _works_on,
     "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
     "system.run": lambda who, it: "administrator" in who.roles,
