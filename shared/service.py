@@ -41,7 +41,7 @@ class Task:
 
     name: str
     step: Callable[[Runtime], bool]
-    every_seconds: float = 1.0
+    every_seconds: float = 1.0  # at the latest; also after each batch that a consumer handled
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class Worker:
         self._running = running
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._wakes: list[threading.Event] = []
 
     def start(self) -> None:
         """Start the threads."""
@@ -36,6 +37,7 @@ class Worker:
     def stop(self) -> None:
         """Ask the threads to end and wait for what they are doing."""
         self._stop.set()
+        self._wake_tasks()
         for thread in self._threads:
             thread.join(timeout=10)
 
@@ -49,17 +51,33 @@ class Worker:
             def step() -> bool:
                 handled = consumer.step(wait=WAIT_SECONDS)
                 EVENTS.labels(consumer.name).inc(handled)
+                if handled:
+                    self._wake_tasks()
                 return True  # it has waited by itself
 
-            self._until_stopped(consumer.name, step, 0.0)
+            self._until_stopped(consumer.name, step, 0.0, self._stop)
             consumer.close()
 
         return body
 
     def _repeat(self, task: Task) -> Callable[[], None]:
-        return lambda: self._until_stopped(task.name, lambda: task.step(self._running), task.every_seconds)
+        # What was consumed may be work for a task: search copies it to its index at once.
+        wake = threading.Event()
+        self._wakes.append(wake)
 
-    def _until_stopped(self, name: str, step: Callable[[], bool], idle_seconds: float) -> None:
+        def step() -> bool:
+            wake.clear()
+            return task.step(self._running)
+
+        return lambda: self._until_stopped(task.name, step, task.every_seconds, wake)
+
+    def _wake_tasks(self) -> None:
+        for wake in self._wakes:
+            wake.set()
+
+    def _until_stopped(
+        self, name: str, step: Callable[[], bool], idle_seconds: float, wake: threading.Event
+    ) -> None:
         failures = 0
         while not self._stop.is_set():
             try:
@@ -77,7 +95,7 @@ class Worker:
                 self._stop.wait(_backoff(failures))
                 continue
             if not busy:
-                self._stop.wait(idle_seconds)
+                wake.wait(idle_seconds)
 
 
 def _backoff(failures: int) -> float:
