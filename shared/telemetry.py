@@ -28,7 +28,7 @@ EVENTS = Counter("acm_events_handled", "Events that a consumer handled.", ["cons
 LAG = Gauge(
     "acm_lag", "Events that a consumer has still to handle.", ["consumer", "topic"], multiprocess_mode="max"
 )
-OPEN_ENDPOINTS = {"livez", "readyz", "startupz", "metrics"}
+OPEN_ENDPOINTS = {"livez", "readyz", "startupz", "metrics", "api-docs.openapi_json"}
 
 
 def configure_logging(level: str) -> None:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -120,6 +121,10 @@ class World:
         """A fresh client (no cookies) of the app that owns a path; the portal owns the rest."""
         first = path.lstrip("/").partition("/")[0].partition("?")[0]
         return self._apps.get(first, self._apps["portal"]).test_client()
+
+    def app(self, service: str) -> Flask:
+        """A service's web app."""
+        return self._apps[service]
 
     # --- deliveries ---
 
