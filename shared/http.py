@@ -7,6 +7,7 @@ app commits it when the answer is a success and rolls it back otherwise.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from shared import access, clock, telemetry, tokens
+from shared import access, clock, sealing, telemetry, tokens
 from shared.db import new_id
 from shared.problem import Problem, invalid, missing
 from shared.tables import IdempotencyRow, InboxRow
@@ -44,6 +45,7 @@ WAIT_SECONDS = 5.0
 WAIT_STEP_SECONDS = 0.01
 BODY_LIMIT_BYTES = 1_000_000
 TEXT_LIMIT = 64_000
+_SEALED, _SEALED_ANSWER = "sealed", "kept answer"
 log = structlog.get_logger("http")
 
 # Characters that no field may hold: PostgreSQL refuses NUL, and JSON cannot carry half a surrogate pair.
@@ -114,7 +116,7 @@ def _claims(book: access.Book, now: datetime) -> tokens.Claims | None:
     if header:
         scheme, _, token = header.partition(" ")
         return tokens.verify(token.strip(), book, now) if scheme.lower() == "bearer" else None
-    cookie = request.cookies.get(tokens.SESSION_COOKIE, "")
+    cookie = request.cookies.get(tokens.session_cookie(runtime().settings.tls), "")
     return tokens.verify(cookie, book, now) if cookie else None
 
 
@@ -160,15 +162,20 @@ def _begin_idempotent(unit: UnitOfWork) -> None:
             "This Idempotency-Key was used for another request; take a new one.",
         )
     else:
-        response = make_response(kept.body, kept.status)
-        response.headers.update(kept.headers)
-        raise _Answered(response)
+        raise _Answered(_kept_answer(kept))
 
 
 def _fingerprint() -> str:
     form = sorted((k, v) for k, v in request.form.items(multi=True) if k not in {"csrf_token"})
     body = repr(form).encode() if form else request.get_data()
-    return hashlib.sha256(b"\0".join([request.method.encode(), request.full_path.encode(), body])).hexdigest()
+    # Keyed, because the body may hold a password, which a plain digest would give away to guessing.
+    sent = b"\0".join([request.method.encode(), request.full_path.encode(), body])
+    return hmac.new(runtime().settings.secret.encode(), sent, hashlib.sha256).hexdigest()
+
+
+def keep_sealed() -> None:
+    """This answer holds a secret: where it is kept for a repeated Idempotency-Key, keep it sealed."""
+    g.keep_sealed = True
 
 
 # --- app factory -------------------------------------------------------------------------------------------
@@ -201,18 +208,21 @@ def create_app(running: Runtime) -> Flask:
         api.register_blueprint(blueprint, url_prefix=f"/{service.name}/v1")
     _register_errors(app)
     telemetry.register(app, service.name)
-    if service.pages:
-        from shared import pages
-
-        pages.install(
-            app,
-            service=service.name,
-            templates=service.folder / "templates",
-            locale=service.folder / "locale",
-        )
-        for page in service.pages:
-            app.register_blueprint(page)
+    _install_screens(app, api, running)
     return app
+
+
+def _install_screens(app: Flask, api: Api, running: Runtime) -> None:
+    # Imported here: screens stand on these conventions and not the other way round.
+    from shared import pages, supervision
+
+    service = running.service
+    pages.install(
+        app, service=service.name, templates=service.folder / "templates", locale=service.folder / "locale"
+    )
+    for page in service.pages:
+        app.register_blueprint(page)
+    supervision.install(app, api, service.name)
 
 
 def _arrive() -> None:
@@ -264,8 +274,20 @@ def _newest(unit: UnitOfWork) -> list[Any]:
 def _keep_answer(row: IdempotencyRow, response: Response) -> None:
     row.status = response.status_code
     row.body = response.get_data(as_text=True)
+    if "keep_sealed" in g:
+        row.body = sealing.seal(row.body.encode(), secret=runtime().settings.secret, purpose=_SEALED_ANSWER)
     kept = ("Content-Type", "ETag", "Location", TOKEN_HEADER)
     row.headers = {name: response.headers[name] for name in kept if name in response.headers}
+    row.headers |= {_SEALED: "1"} if "keep_sealed" in g else {}
+
+
+def _kept_answer(row: IdempotencyRow) -> Response:
+    headers, body = dict(row.headers), row.body
+    if headers.pop(_SEALED, ""):
+        body = sealing.unseal(body, secret=runtime().settings.secret, purpose=_SEALED_ANSWER).decode()
+    response = make_response(body, row.status)
+    response.headers.update(headers)
+    return response
 
 
 class _RollBack(Exception):
@@ -377,7 +399,7 @@ def is_api() -> bool:
 
 def _answer_problem(problem: Problem) -> Any:
     _roll_back()
-    if not is_api() and runtime().service.pages:
+    if not is_api():
         from shared import pages
 
         return pages.error_page(problem)
@@ -386,7 +408,9 @@ def _answer_problem(problem: Problem) -> Any:
 
 def problem_response(problem: Problem) -> Response:
     """A problem as RFC 9457 JSON, in the reader's language."""
-    say = _translated
+    from shared import pages
+
+    say = pages.translate
     body: dict[str, Any] = {
         "type": f"urn:acm:problem:{problem.kind}",
         "title": say(problem.title, problem.values),
@@ -404,14 +428,6 @@ def problem_response(problem: Problem) -> Response:
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
-
-def _translated(message: str, values: Mapping[str, Any]) -> str:
-    from shared import pages  # TEMPORARY guards until shared/pages has landed
-
-    if not hasattr(pages, "translate"):
-        return message % values if values else message
-    return pages.translate(message, values)
 
 
 def _answer_unavailable(error: OperationalError) -> Any:
