@@ -1,0 +1,1 @@
+"""Intelligence: sources, findings with their evidence, and the dossier that they make of a client."""

@@ -1,0 +1,14 @@
+"""Intelligence's manifest."""
+
+from __future__ import annotations
+
+from services.intelligence import api, store
+from shared.service import Service
+
+SERVICE = Service(
+    name="intelligence",
+    package="services.intelligence",
+    description="Sources, findings with their evidence, and what they make of each client.",
+    tables=store.Base.metadata,
+    api=[api.api],
+)
