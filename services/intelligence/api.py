@@ -9,7 +9,7 @@ from typing import Any
 import marshmallow as ma
 
 from services.intelligence import commands, store
-from services.intelligence.domain import evidence
+from services.intelligence.commands.fields import FindingFields, SourceFields
 from shared import access, http
 
 api = http.ApiBlueprint(
@@ -17,27 +17,7 @@ api = http.ApiBlueprint(
 )
 
 
-def _id(**kwargs: Any) -> ma.fields.String:
-    return ma.fields.String(validate=ma.validate.Length(1, 36), **kwargs)
-
-
 # --- sources -----------------------------------------------------------------------------------------------
-
-
-def _web_address(url: str) -> None:
-    if url and not evidence.is_web_address(url):
-        raise ma.ValidationError("Write an address that begins with http:// or https://.")
-
-
-class SourceFields(ma.Schema):
-    """What may be said of a source. `origin_id`: the independent origin that it repeats."""
-
-    name = http.Text(longest=200, shortest=1, required=True)
-    kind = http.Text(longest=50, load_default="")
-    url = ma.fields.String(load_default="", validate=[ma.validate.Length(0, 2000), _web_address])
-    reliability = http.Choice(evidence.RELIABILITIES, load_default=evidence.UNKNOWN_RELIABILITY)
-    origin_id = _id(load_default=None, allow_none=True)
-    client_id = _id(load_default=None, allow_none=True)
 
 
 class SourcePatch(SourceFields):
@@ -54,10 +34,10 @@ class SourceSchema(SourceFields):
 class SourceListArgs(http.PageArgs):
     """Which sources. `name`: a part of it."""
 
-    client_id = ma.fields.String(load_default="")
-    reliability = ma.fields.String(load_default="")
-    kind = ma.fields.String(load_default="")
-    name = ma.fields.String(load_default="", validate=ma.validate.Length(0, 200))
+    client_id = http.Text(load_default="")
+    reliability = http.Text(load_default="")
+    kind = http.Text(load_default="")
+    name = http.Text(load_default="")
 
 
 class ChangeSchema(ma.Schema):
@@ -134,39 +114,6 @@ def source_history(source_id: str) -> dict[str, Any]:
 # --- findings ----------------------------------------------------------------------------------------------
 
 
-class FindingFields(ma.Schema):
-    """What may be said of a finding: exactly one of `client_id`, `market` and `territory_id`."""
-
-    client_id = _id(load_default=None, allow_none=True)
-    market = http.Text(longest=200, load_default="")
-    territory_id = _id(load_default=None, allow_none=True)
-    part = http.Choice(evidence.PARTS, required=True)
-    title = http.Text(longest=300, shortest=1, required=True)
-    body = http.Text(longest=http.TEXT_LIMIT, load_default="")
-    method = http.Choice(evidence.METHODS, load_default="intelligence")
-    source_id = _id(required=True)
-    corroborated_by = ma.fields.List(_id(), load_default=list, validate=ma.validate.Length(0, 50))
-    credibility = ma.fields.Integer(
-        strict=True,
-        load_default=evidence.UNKNOWN_CREDIBILITY,
-        validate=ma.validate.OneOf(evidence.CREDIBILITIES),
-    )
-    label = http.Choice(access.LABELS, load_default=access.STRICT)
-    recipients = ma.fields.List(_id(), load_default=list, validate=ma.validate.Length(0, 100))
-    quote = http.Text(longest=20_000, load_default="")
-    locator = http.Text(longest=500, load_default="")
-    valid_from = ma.fields.Date(load_default=None, allow_none=True)
-    valid_until = ma.fields.Date(load_default=None, allow_none=True)
-    collected_at = http.Instant()
-
-    @ma.post_load
-    def _once(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        for name in ("corroborated_by", "recipients"):
-            if name in data:
-                data[name] = list(dict.fromkeys(data[name]))
-        return data
-
-
 class FindingInput(FindingFields):
     """A finding to record: submitted at once unless `draft`."""
 
@@ -232,14 +179,14 @@ class FindingSchema(ma.Schema):
 class FindingListArgs(http.PageArgs):
     """Which findings. `author`: a person's id, or `me`."""
 
-    client_id = ma.fields.String(load_default="")
-    market = ma.fields.String(load_default="")
-    part = ma.fields.String(load_default="")
-    method = ma.fields.String(load_default="")
-    label = ma.fields.String(load_default="")
-    state = ma.fields.String(load_default="")
-    source_id = ma.fields.String(load_default="")
-    author = ma.fields.String(load_default="")
+    client_id = http.Text(load_default="")
+    market = http.Text(load_default="")
+    part = http.Text(load_default="")
+    method = http.Text(load_default="")
+    label = http.Text(load_default="")
+    state = http.Text(load_default="")
+    source_id = http.Text(load_default="")
+    author = http.Text(load_default="")
 
 
 class KnownAt(ma.Schema):
@@ -373,3 +320,62 @@ def note_reads(shown: Sequence[Any]) -> None:
     red = [finding.id for finding in shown if finding.label == access.RED]
     if red:
         commands.note_reads(http.uow(), red)
+
+
+# --- dossiers ----------------------------------------------------------------------------------------------
+
+
+class DossierArgs(ma.Schema):
+    """Which dossier: as it holds on a day, as it was known at an instant (a plain date: its start)."""
+
+    class Meta:
+        unknown = ma.EXCLUDE
+
+    valid_at = ma.fields.Date(load_default=None)
+    known_at = http.Instant(dates=True, load_default=None)
+
+
+class PartSchema(ma.Schema):
+    """One part of a dossier."""
+
+    part = ma.fields.String()
+    findings = ma.fields.List(ma.fields.Nested(FindingSchema))
+
+
+class LoweredSchema(ma.Schema):
+    """What lowers a score: a finding, or a part without one."""
+
+    reason = ma.fields.String()
+    finding_id = ma.fields.String(allow_none=True)
+    part = ma.fields.String(allow_none=True)
+
+
+class PrincipleSchema(ma.Schema):
+    """A principle of collection (C1–C5); `score` 0–100, null where nothing can be judged."""
+
+    id = ma.fields.String()
+    principle = ma.fields.String()
+    score = ma.fields.Float(allow_none=True)
+    unknown = ma.fields.Integer(metadata={"description": "findings that cannot be judged; not averaged"})
+    lowered_by = ma.fields.List(ma.fields.Nested(LoweredSchema))
+
+
+class DossierSchema(ma.Schema):
+    """What is known of a client, as far as you may see."""
+
+    client_id = ma.fields.String()
+    client_name = ma.fields.String()
+    valid_at = ma.fields.Date(allow_none=True)
+    known_at = http.Instant()
+    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    principles = ma.fields.List(ma.fields.Nested(PrincipleSchema))
+
+
+@api.route("/clients/<client_id>/dossier", methods=["GET"])
+@api.arguments(DossierArgs, location="query")
+@api.response(200, DossierSchema)
+def read_dossier(args: dict[str, Any], client_id: str) -> Any:
+    """The dossier of a client (I1–I4) with how well it keeps the principles of collection (C1–C5)."""
+    found = store.dossier(http.reader(), http.actor(), client_id, **args)
+    note_reads(found.findings)
+    return found

@@ -1,5 +1,6 @@
 """Intelligence's rows, the queries on them, and what one reader sees of a row."""
 
+from services.intelligence.store.dossiers import Dossier, Part, client_name, dossier
 from services.intelligence.store.queries import (
     Filter,
     finding,
@@ -31,13 +32,17 @@ from services.intelligence.store.views import (
 
 __all__ = [
     "Base",
+    "Dossier",
     "Filter",
     "Finding",
     "FindingRecipient",
     "FindingView",
+    "Part",
     "Source",
     "Stated",
     "Warn",
+    "client_name",
+    "dossier",
     "finding",
     "finding_history",
     "finding_known_at",

@@ -1,4 +1,4 @@
-"""Every write of intelligence: sources, and findings through their workflow."""
+"""Writing findings, and taking them through their workflow."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from contracts.intelligence import (
     FindingSubmitted,
     FindingSuperseded,
     FindingVerified,
-    SourceAdded,
-    SourceChanged,
 )
 from services.intelligence import store
+from services.intelligence.commands.clients import UNKNOWN, check_client
 from services.intelligence.domain import evidence
 from shared import access
 from shared.db import new_id
@@ -26,7 +25,6 @@ from shared.problem import conflict, forbidden, invalid
 from shared.uow import UnitOfWork
 from shared.workflow import Transition
 
-UNKNOWN = "This is unknown."
 UNKNOWN_PERSON = "This person is unknown, or may not be named here."
 ABOUT = ("client_id", "market", "territory_id")
 DEFAULTS: dict[str, Any] = {
@@ -53,52 +51,11 @@ _HAPPENED: dict[str, Happening] = {
     "retract": FindingRetracted,
 }
 
-# --- sources -----------------------------------------------------------------------------------------------
-
-
-def add_source(uow: UnitOfWork, **facts: Any) -> store.Source:
-    """Add a source. What it repeats must be public, or of the same client: 422 otherwise."""
-    _check_client(uow, facts.get("client_id"), "source.manage")
-    source = store.Source(id=new_id(), version=0, **facts)
-    _check_origin(uow, source)
-    uow.emit(SourceAdded, source)
-    return source
-
-
-def change_source(uow: UnitOfWork, source: store.Source, **facts: Any) -> store.Source:
-    """Change a source's facts. Whose it is never changes: findings of others may rest on it."""
-    uow.require("source.manage", source.subject())
-    if facts.get("client_id", source.client_id) != source.client_id:
-        raise invalid({"client_id": "A source stays with its client; add another one."})
-    for name, value in facts.items():
-        setattr(source, name, value)
-    if "origin_id" in facts:
-        _check_origin(uow, source)
-    uow.emit(SourceChanged, source)
-    return source
-
-
-def _check_origin(uow: UnitOfWork, source: store.Source) -> None:
-    if source.origin_id is None:
-        return
-    with uow.session.no_autoflush:
-        found = store.visible_sources(uow.session, uow.actor, [source.origin_id]).get(source.origin_id)
-        if found is None:
-            raise invalid({"origin_id": UNKNOWN})
-        if found.client_id not in (None, source.client_id):
-            raise invalid({"origin_id": "Only a public source, or one of the same client, can be repeated."})
-        behind = store.origins(uow.session, [found.id])
-    if evidence.closes_circle(source.id, found.id, behind):
-        raise invalid({"origin_id": "The sources would repeat one another in a circle."})
-
-
-# --- findings ----------------------------------------------------------------------------------------------
-
 
 def capture(uow: UnitOfWork, *, draft: bool = False, **facts: Any) -> store.Finding:
     """Record a finding (X1–X3), submitted at once unless it is kept as a draft."""
     facts = DEFAULTS | facts
-    _check_client(uow, facts["client_id"], "finding.capture")
+    check_client(uow, facts["client_id"], "finding.capture")
     facts["collected_at"] = facts["collected_at"] or uow.now
     _check(uow, facts)
     finding = _new(uow, facts)
@@ -185,18 +142,6 @@ def _step(uow: UnitOfWork, finding: store.Finding, verb: str, reason: str) -> Tr
 
 def _change_action(finding: store.Finding) -> str:
     return "draft.change" if finding.state == evidence.DRAFT else "finding.change"
-
-
-def _check_client(uow: UnitOfWork, client_id: str | None, action: str) -> None:
-    """Refuse a client that the actor may not know of like one that is not there; 403 for one only listed."""
-    who = uow.actor
-    if who is None:
-        return
-    if client_id is not None:
-        known = client_id in who.book.clients or who.seat(client_id)
-        if not known or not who.scope.lists(client_id):
-            raise invalid({"client_id": UNKNOWN})
-    uow.require(action, access.Subject(client_id=client_id))
 
 
 def _keep_about(finding: store.Finding, facts: Mapping[str, Any]) -> None:
