@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +9,7 @@ import marshmallow as ma
 
 from services.intelligence import commands, store
 from services.intelligence.commands.fields import FindingFields, SourceFields
-from shared import access, http
+from shared import http
 
 api = http.ApiBlueprint(
     "intelligence", "Where facts come from, what is known, and how far it can be believed."
@@ -223,7 +222,7 @@ def findings_page(args: dict[str, Any]) -> dict[str, Any]:
         newest_first=True,
     )
     views = store.views(session, who, page["items"])
-    note_reads(views)
+    commands.note_reads(http.uow, views)
     return {"items": views, "next": page["next"]}
 
 
@@ -251,7 +250,7 @@ def read_finding(args: dict[str, Any], finding_id: str) -> Any:
     view = (
         store.view(session, who, finding) if at is None else store.finding_known_at(session, who, finding, at)
     )
-    note_reads([view])
+    commands.note_reads(http.uow, [view])
     return http.tagged(view)
 
 
@@ -274,7 +273,7 @@ def finding_history(finding_id: str) -> dict[str, Any]:
     session, who = http.reader(), http.actor()
     finding = store.finding(session, finding_id, who)
     entries = store.finding_history(session, who, finding)
-    note_reads([finding])
+    commands.note_reads(http.uow, [finding])
     return {"items": entries, "next": None}
 
 
@@ -315,13 +314,6 @@ def correct_finding(body: dict[str, Any], finding_id: str) -> Any:
     return resource, status, headers | {"Location": f"/intelligence/v1/findings/{correction.id}"}
 
 
-def note_reads(shown: Sequence[Any]) -> None:
-    """Reading TLP:RED is audited; this alone makes a GET write."""
-    red = [finding.id for finding in shown if finding.label == access.RED]
-    if red:
-        commands.note_reads(http.uow(), red)
-
-
 # --- dossiers ----------------------------------------------------------------------------------------------
 
 
@@ -356,7 +348,7 @@ class PrincipleSchema(ma.Schema):
     id = ma.fields.String()
     principle = ma.fields.String()
     score = ma.fields.Float(allow_none=True)
-    unknown = ma.fields.Integer(metadata={"description": "findings that cannot be judged; not averaged"})
+    unjudged = ma.fields.Integer(metadata={"description": "findings that cannot be judged; not averaged"})
     lowered_by = ma.fields.List(ma.fields.Nested(LoweredSchema))
 
 
@@ -377,5 +369,5 @@ class DossierSchema(ma.Schema):
 def read_dossier(args: dict[str, Any], client_id: str) -> Any:
     """The dossier of a client (I1–I4) with how well it keeps the principles of collection (C1–C5)."""
     found = store.dossier(http.reader(), http.actor(), client_id, **args)
-    note_reads(found.findings)
+    commands.note_reads(http.uow, found.findings)
     return found

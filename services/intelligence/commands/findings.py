@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 from contracts.event import Happening
 from contracts.intelligence import (
@@ -43,6 +43,20 @@ DEFAULTS: dict[str, Any] = {
     "valid_until": None,
     "collected_at": None,
 }
+
+
+class Shown(Protocol):
+    """A finding that was shown."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def label(self) -> str:
+        """Its TLP label."""
+
+
 _HAPPENED: dict[str, Happening] = {
     "submit": FindingSubmitted,
     "verify": FindingVerified,
@@ -121,10 +135,11 @@ def correct(uow: UnitOfWork, finding: store.Finding, *, reason: str = "", **fact
     return correction
 
 
-def note_reads(uow: UnitOfWork, finding_ids: list[str]) -> None:
-    """Enter in the audit trail that somebody was shown TLP:RED findings."""
-    for finding_id in finding_ids:
-        uow.audit("finding.read", finding_id, label=access.RED)
+def note_reads(open_uow: Callable[[], UnitOfWork], shown: Iterable[Shown]) -> None:
+    """Enter in the audit trail that somebody was shown TLP:RED findings: this alone makes a read write."""
+    for finding in shown:
+        if finding.label == access.RED:
+            open_uow().audit("finding.read", finding.id, label=access.RED)
 
 
 # --- parts of the above ------------------------------------------------------------------------------------

@@ -49,12 +49,12 @@ class Lowered:
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """A principle's score and what lowers it; `unknown`: how many findings could not be judged."""
+    """A principle's score and what lowers it; `unjudged`: how many findings could not be judged."""
 
     id: str
     principle: str
     score: float | None
-    unknown: int = 0
+    unjudged: int = 0
     lowered_by: list[Lowered] = field(default_factory=list)
 
 
@@ -70,7 +70,7 @@ def judge(findings: Sequence[Judged]) -> list[Principle]:
 
 
 def truthfulness(findings: Sequence[Judged]) -> Principle:
-    """C1: the credibility of each finding (1: 100, 2: 80, 3: 60, 4: 30, 5: 10), halved while it is disputed."""
+    """C1: the credibility of each finding (1: 100, 2: 80, 3: 60, 4: 30, 5: 10), halved in dispute."""
 
     def worth(it: Judged) -> tuple[float | None, str]:
         found = CREDIBILITY_WORTH.get(it.credibility)
@@ -98,9 +98,11 @@ def accuracy(findings: Sequence[Judged]) -> Principle:
 
 def timeliness(findings: Sequence[Judged]) -> Principle:
     """C3: the freshness of each finding, by the life of its part; 0 once its valid time is over."""
-    return _mean(
-        "C3", "timeliness", findings, lambda it: (it.freshness, "stale" if it.freshness else "expired")
-    )
+
+    def worth(it: Judged) -> tuple[float | None, str]:
+        return it.freshness, "stale" if it.freshness else "expired"
+
+    return _mean("C3", "timeliness", findings, worth)
 
 
 def completeness(findings: Sequence[Judged]) -> Principle:
@@ -133,6 +135,6 @@ def _mean(
         id,
         principle,
         round(sum(value for _, value, _ in known) / len(known), 1) if known else None,
-        unknown=len(judged) - len(known),
+        unjudged=len(judged) - len(known),
         lowered_by=[Lowered(reason, finding_id=finding_id) for _, finding_id, reason in lowering],
     )
