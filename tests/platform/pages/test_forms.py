@@ -145,6 +145,7 @@ def test_what_could_not_be_committed_is_never_called_saved(app: Flask, browser: 
     answer = browser.post("/notes/new", data=fields)
     assert answer.status_code == 500
     assert "kept in this browser" in answer.text
+    assert "was saved" not in answer.text
     assert "was saved" not in browser.get("/notes/list").text
 
 
