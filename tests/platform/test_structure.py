@@ -11,7 +11,7 @@ from shared.pages import missing_translations
 from shared.service import discover
 
 ROOMS = {
-    "__init__", "domain", "store", "commands", "handlers", "projections", "api", "pages", "service",
+    "__init__", "domain", "store", "commands", "handlers", "projections", "api", "pages", "cli", "service",
     "migrations", "templates", "locale", "README.md", "__pycache__",
 }  # fmt: skip
 FOLDERS = sorted(
