@@ -105,10 +105,11 @@ def _acting_in(session: Session, now: datetime) -> access.Actor | None:
     known: access.Actor | None = g.get("actor")
     if known is None:
         return None
-    claims = _claims(runtime().book(session, now), now)
+    book = runtime().book(session, now)
+    claims = _claims(book, now)
     if claims is None:
         raise Problem(401, "unauthenticated", "Sign in first.")
-    return _actor_for(runtime().book(session, now), claims, now)
+    return _actor_for(book, claims, now)
 
 
 def _claims(book: access.Book, now: datetime) -> tokens.Claims | None:

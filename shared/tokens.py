@@ -13,9 +13,14 @@ from shared.access import Book
 from shared.clock import instant
 
 ALGORITHM = "Ed25519"
-SESSION_COOKIE = "acm_session"
+_SESSION_COOKIE = "acm_session"
 _VERIFIED: dict[str, Claims] = {}
 _VERIFIED_LIMIT = 2_000
+
+
+def session_cookie(tls: bool) -> str:
+    """The name of the cookie that holds a session's token; under TLS browsers bind it to this host."""
+    return f"__Host-{_SESSION_COOKIE}" if tls else _SESSION_COOKIE
 
 
 @dataclass(frozen=True, slots=True)
