@@ -1,0 +1,1 @@
+"""Search behind one port: documents in, answers out, nothing that the reader may not see in between."""

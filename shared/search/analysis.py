@@ -1,0 +1,390 @@
+"""One analysis of text for indexing and for asking, whatever engine stands behind the port.
+
+`normalise` folds what a reader does not mean to tell apart (width, case, traditional or simplified,
+diacritics, pinyin glosses, a line broken inside a word) and keeps, for every character of its result,
+where it came from, so that highlights mark the right characters of the original. `analyse` makes the
+streams that engines index:
+
+- `pairs`: one token a position: Han bigrams, English stems. It decides what matches and carries phrases.
+- `units`: one token a position: single Han characters, English stems. Mixed phrases, one-character words, and
+  the looser reading of an answer that would be empty.
+- `words`: stems and joined forms of compounds (`e-commerce` also as `ecommerc`), and the words of Han text.
+- `ranked`: the words in order with marks between them, from which `ranking` counts.
+
+The fold from traditional to simplified is OpenCC's table of characters, not of phrases: so that any
+part of a text folds as it does within the text, which makes every substring findable in either
+script."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import itertools
+import os
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+_HAN = (
+    "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
+    "\uac00-\ud7af\u1100-\u11ff"  # Hangul: written with few spaces too, so cut in the same way
+)
+HAN = re.compile(f"[{_HAN}]")
+_ALNUM = rf"[^\W_{_HAN}]"
+TOKEN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>{_ALNUM}+(?:[-'&.,·]{_ALNUM}+)*)")
+"""A run of Han, or a word with what is written into it (`e-commerce`, `L'Oréal`, `AT&T`, `1,200`, `3.5`)."""
+
+_PIECE = re.compile(r"\d+|[^\W\d_]+")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)")
+_TONES = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜńňǹḿ"
+_GLOSS = re.compile(
+    rf"(?<=[{_HAN}])\s?[(（]([a-zü{_TONES}\u0300\u0301\u0304\u0308\u030c'’ -]{{1,60}})[)）]",
+    re.IGNORECASE,
+)
+_BROKEN_LINE = re.compile(rf"(?<=[{_HAN}])[ \t\u3000]*\r?\n[ \t\u3000]*(?=[{_HAN}])")
+_SYLLABLE = re.compile(
+    r"(?:[bpmfdtnlgkhjqxrzcsyw]|zh|ch|sh)?"
+    r"(?:iang|iong|uang|ueng|ang|eng|ing|ong|iao|ian|uai|uan|van|"
+    r"ai|ei|ao|ou|an|en|in|un|vn|er|ia|ie|iu|ua|uo|ui|ue|ve|[aoeiuv])|[mn]g?|hm"
+)
+# Letters that Unicode does not decompose but people type plainly.
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ß": "ss"}
+    | dict.fromkeys("’‘ʼ", "'")
+    | dict.fromkeys("‐‑−", "-")
+)
+_MARKS = re.compile("[\u0300-\u036f]")
+# Marks and letters that only mean something together with the character before them.
+_COMPOSES = re.compile("[\u3099\u309a\u1161-\u11ff]")
+_CLUSTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u3099\u309a]?", re.DOTALL)
+PARAGRAPH = "¶"
+"""Stands in the streams between paragraphs, so that no phrase reaches across."""
+
+STOPS = frozenset(
+    "a an and are as at be but by for from has have if in into is it its of on or our so that the their "  # noqa: SIM905
+    "they this to was we were what when where which who will with".split()
+)
+"""English words that a question need not share with what it finds (unless it consists of them)."""
+HAN_STOPS = frozenset("的了和与及或在是为之等也都就把被而对从到吗呢吧啊所以其它并")
+"""Han characters that, standing alone between words, a question need not share with what it finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """A folded text; `origins` says for each of its characters where it stands in the original."""
+
+    text: str
+    origins: tuple[tuple[int, int], ...] | None  # None: every character stands where it stood
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """The characters of the original from which `text[start:end]` came (`start < end`)."""
+        if self.origins is None:
+            return start, end
+        return self.origins[start][0], self.origins[end - 1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A run of Han or a word of a folded text, at `text[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+    han: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The streams of one text; tokens are separated by single spaces."""
+
+    pairs: str
+    units: str
+    words: str
+    ranked: str
+
+
+class _Fold(dict[int, str]):
+    """What a character folds to, learnt at first sight. `uneven` holds those that do not fold to one
+    character."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+        self.simplified = _simplified()
+
+    def __missing__(self, code: int) -> str:
+        folded = self._fold(chr(code))
+        if len(folded) != 1:
+            self.uneven.add(chr(code))
+        self[code] = folded
+        return folded
+
+    def _fold(self, char: str) -> str:
+        if char in "\n\r":
+            return "\n"
+        if unicodedata.category(char) in ("Cc", "Zs", "Zl", "Zp", "Co", "Cs", "Cn"):
+            return " "
+        if unicodedata.category(char) == "Cf":
+            return ""
+        return fold_cluster(char, self.simplified)
+
+
+def fold_cluster(cluster: str, simplified: dict[int, str]) -> str:
+    """Fold one character with what composes with it."""
+    once = unicodedata.normalize("NFKC", cluster).casefold()
+    plain = once.translate(_PLAIN)
+    if any(ord(char) < 0x2000 for char in plain):
+        plain = _MARKS.sub("", unicodedata.normalize("NFD", plain)) if not _hangul(plain) else plain
+    return unicodedata.normalize("NFKC", plain).casefold().translate(_PLAIN).translate(simplified)
+
+
+def _hangul(text: str) -> bool:
+    return any("\u1100" <= char <= "\u11ff" for char in text)
+
+
+def _simplified() -> dict[int, str]:
+    """OpenCC's table from traditional to simplified characters, straight from its wheel (0.1 s and 25 MB less
+    than its converter, whose phrases would fold a word otherwise than the words around it)."""
+    spec = importlib.util.find_spec("opencc_purepy")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("opencc-purepy is not installed; it holds the table of Chinese characters")
+    table = Path(spec.submodule_search_locations[0], "dicts", "TSCharacters.txt").read_text(encoding="utf-8")
+    pairs = (line.split("\t") for line in table.splitlines() if "\t" in line and not line.startswith("#"))
+    return {ord(old): new.split()[0] for old, new in pairs if len(old) == 1 and len(new.split()[0]) == 1}
+
+
+@cache
+def _fold() -> _Fold:
+    return _Fold()
+
+
+def normalise(text: str) -> Normal:
+    """Fold a text: NFKC, case, traditional Chinese, diacritics; without glosses and broken lines."""
+    fold = _fold()
+    folded = text.translate(fold)
+    cuts = list(_cuts(text))
+    if not cuts and not _COMPOSES.search(text) and fold.uneven.isdisjoint(text):
+        return Normal(folded, None)
+    pieces: list[str] = []
+    origins: list[tuple[int, int]] = []
+    at = 0
+    for start, end in [*cuts, (len(text), len(text))]:
+        for found in _CLUSTER.finditer(text, at, start):
+            cluster = found.group()
+            piece = fold[ord(cluster)] if len(cluster) == 1 else fold_cluster(cluster, fold.simplified)
+            pieces.append(piece)
+            origins.extend([found.span()] * len(piece))
+            if not piece and origins:  # a mark belongs to the letter that it stands on
+                origins[-1] = (origins[-1][0], found.end())
+        if origins and start < len(text):
+            origins[-1] = (origins[-1][0], end)
+        at = end
+    return Normal("".join(pieces), tuple(origins))
+
+
+def _cuts(text: str) -> Iterator[tuple[int, int]]:
+    """What is left out: pinyin glosses and line breaks between Han characters."""
+    if "\n" not in text and "(" not in text and "（" not in text:
+        return
+    found = [m.span() for m in _GLOSS.finditer(text) if _is_pinyin(m.group(1))]
+    found += [m.span() for m in _BROKEN_LINE.finditer(text)]
+    end = 0
+    for span in sorted(found):
+        if span[0] >= end:
+            yield span
+            end = span[1]
+
+
+def _is_pinyin(gloss: str) -> bool:
+    """Whether it reads as pinyin with at least one tone mark. `(ai)` or `(plan)` may well be a word."""
+    composed = unicodedata.normalize("NFC", gloss.lower())
+    if not any(char in _TONES for char in composed):
+        return False
+    bare = _MARKS.sub("", unicodedata.normalize("NFD", composed.replace("ü", "v")))
+    return all(_reads_as_syllables(part) for part in re.split(r"[^a-z]+", bare) if part)
+
+
+@lru_cache(maxsize=1024)
+def _reads_as_syllables(letters: str) -> bool:
+    if not letters:
+        return True
+    return any(
+        _SYLLABLE.fullmatch(letters[:length]) and _reads_as_syllables(letters[length:])
+        for length in range(min(6, len(letters)), 0, -1)
+    )
+
+
+def tokens(folded: str) -> Iterator[Token]:
+    """The runs of Han and the words of a folded text, in order."""
+    for found in TOKEN.finditer(folded):
+        yield Token(found.group(), found.start(), found.end(), found.lastgroup == "han")
+
+
+def pieces(word: str) -> list[str]:
+    """The stems of a word's parts: letters and digits apart, a possessive dropped."""
+    bare = word[:-2] if word.endswith("'s") and len(word) > 2 else word
+    if _THOUSANDS.fullmatch(bare):
+        return [bare.replace(",", "")]
+    return [stem(piece) for piece in _PIECE.findall(bare)]
+
+
+def parts(word: str) -> list[str]:
+    """The parts of a word as they are written."""
+    return _PIECE.findall(word)
+
+
+def joined(word: str) -> str:
+    """The form under which a compound is found when written as one word; empty for a simple word or a number."""
+    bare = word[:-2] if word.endswith("'s") and len(word) > 2 else word
+    parts = _PIECE.findall(bare)
+    return stem("".join(parts)) if len(parts) > 1 and not bare[0].isdigit() else ""
+
+
+_stemmers = threading.local()
+
+
+def stem(word: str) -> str:
+    """The Snowball English stem; other scripts and numbers stay as they are."""
+    if not word.isascii() or not word.isalpha():
+        return word
+    stemmer = getattr(_stemmers, "english", None)
+    if stemmer is None:
+        stemmer = _stemmers.english = importlib.import_module("Stemmer").Stemmer("english")
+    return str(stemmer.stemWord(word))
+
+
+@cache
+def _jieba() -> Any:
+    # 33 MB: read only when Chinese is cut, and by whoever calls `warm` before forking, once for all.
+    import rjieba
+
+    return rjieba
+
+
+def warm() -> None:
+    """Load what analysis needs. Called before a server forks, its processes share the memory."""
+    analyse("广告 running")
+
+
+def cut(run: str) -> list[str]:
+    """The words of a run of Han, without overlap."""
+    return list(_jieba().cut(run)) if len(run) > 1 else [run]
+
+
+def cut_for_search(run: str) -> list[str]:
+    """The words of a run of Han, long ones with the words within them."""
+    return list(_jieba().cut_for_search(run)) if len(run) > 1 else [run]
+
+
+WORD_MARK = "\x1f"
+"""Between the words of a `ranked` stream."""
+
+
+def analyse(text: str) -> Analysis:
+    """The streams of one text."""
+    return analyse_normal(normalise(text).text)
+
+
+def analyse_normal(folded: str) -> Analysis:
+    """The streams of a folded text."""
+    pairs: list[str] = []
+    units: list[str] = []
+    words: list[str] = []
+    ranked: list[str] = []
+    end = 0
+    for token in tokens(folded):
+        if "\n" in folded[end : token.start]:
+            pairs.append(PARAGRAPH)
+            units.append(PARAGRAPH)
+        end = token.end
+        if token.han:
+            run = token.text
+            pairs.extend(map("".join, itertools.pairwise(run)))
+            pairs.append(run[-1])
+            units.extend(run)
+            words.extend(cut_for_search(run))
+            ranked.extend(cut(run))
+            ranked.append("")
+        else:
+            parts = pieces(token.text)
+            pairs.extend(parts)
+            units.extend(parts)
+            words.extend(parts)
+            whole = joined(token.text)
+            if whole:
+                words.append(whole)
+            ranked.extend(parts)
+    return Analysis(
+        " ".join(pairs),
+        " ".join(units),
+        " ".join(dict.fromkeys(words)),
+        WORD_MARK + WORD_MARK.join(ranked) + WORD_MARK,
+    )
+
+
+# --- pinyin of names ---------------------------------------------------------------------------------------
+
+_LONGEST_SPAN = 8
+_READINGS = 3
+
+
+@cache
+def _pinyin() -> Any:
+    # Without its phrases the wheel costs 13 MB in place of 47; readings that differ by phrase are all kept.
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
+    os.environ.setdefault("PYPINYIN_NO_DICT_COPY", "true")
+    import pypinyin
+
+    return pypinyin
+
+
+def syllables(run: str) -> list[list[str]]:
+    """The readings of each character, the commonest first, without tones."""
+    module = _pinyin()
+    read = module.pinyin(
+        run, heteronym=True, style=module.Style.NORMAL, errors=lambda text: [[c] for c in text]
+    )
+    return [[reading.replace("ü", "v") for reading in readings[:_READINGS]] for readings in read]
+
+
+def pinyin(name: str) -> str:
+    """The pinyin under which a name is found: of every part of it, joined and as initials, tokens apart by
+    spaces.
+
+    A token after `^` is of a part that begins the name (two characters or more): it stands for the
+    whole name."""
+    found: dict[str, None] = {}
+    for token in tokens(normalise(name).text):
+        if not token.han:
+            continue
+        read = syllables(token.text)
+        for start in range(len(read)):
+            for end in range(start + 1, min(len(read), start + _LONGEST_SPAN) + 1):
+                for form in _forms(read[start:end]):
+                    found[form] = None
+                    if token.start == 0 and start == 0 and end > 1:
+                        found["^" + form] = None
+        if len(read) > _LONGEST_SPAN:
+            for form in _forms(read):
+                found[form] = None
+    return " ".join(found)
+
+
+def _forms(read: list[list[str]]) -> Iterator[str]:
+    readings = (
+        itertools.islice(itertools.product(*read), 8) if len(read) <= 4 else [tuple(r[0] for r in read)]
+    )
+    for reading in readings:
+        full = "".join(reading)
+        yield full
+        if "v" in full:  # `lü` is typed lv, lu or lyu
+            yield full.replace("v", "u")
+            yield full.replace("v", "yu")
+        if len(reading) > 1:
+            yield "".join(syllable[:1] for syllable in reading)
