@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, false, or_, select, true
@@ -32,6 +32,7 @@ ROLES = (
     "warehouse_keeper", "technical_support", "leadership", "administrator", "auditor",
 )  # fmt: skip
 FACTS: tuple[type[Shape], ...] = (Person, Assignment, Wall, Client, Key, EndedSession)
+LOOK_EVERY = timedelta(seconds=1)
 _ROLES_WITHOUT_CONTENT = {"administrator", "auditor"}
 
 
@@ -400,23 +401,34 @@ class Reader:
         self._stale_after = timedelta(seconds=stale_after)
         self._follows = follows
         self._book = Book()
+        self._stale = (datetime.min.replace(tzinfo=UTC), True)
 
     def book(self, session: Session, now: datetime) -> Book:
         """The facts as this session sees them; marked stale when their topics were not heard for too long."""
-        revision = session.scalar(select(AccessRevisionRow.revision)) or ""
+        revision = session.connection().scalar(_REVISION) or ""
         if revision != self._book.revision:
             self._book = read_book(session, revision)
-        return replace(self._book, stale=True) if self._stale(session, now) else self._book
+        return replace(self._book, stale=True) if self._is_stale(session, now) else self._book
 
-    def _stale(self, session: Session, now: datetime) -> bool:
+    def _is_stale(self, session: Session, now: datetime) -> bool:
+        # Looked at once a second: staleness is a matter of minutes, and every request asks.
+        looked_at, stale = self._stale
+        if stale or not timedelta(0) <= now - looked_at < LOOK_EVERY:
+            stale = self._look(session, now)
+            self._stale = (now, stale)
+        return stale
+
+    def _look(self, session: Session, now: datetime) -> bool:
         if not self._follows:
             return False
-        heard = session.scalars(
-            select(PositionRow.at_end_at).where(PositionRow.topic.in_(self._follows))
-        ).all()
+        query = select(PositionRow.at_end_at).where(PositionRow.topic.in_(self._follows))
+        heard = session.scalars(query).all()
         return len(heard) < len(self._follows) or any(
             at is None or now - at > self._stale_after for at in heard
         )
+
+
+_REVISION = select(AccessRevisionRow.__table__.c.revision)
 
 
 def read_book(session: Session, revision: str) -> Book:

@@ -34,7 +34,7 @@ class Settings:
     web_processes: int = 2
     web_threads: int = 4
     access_stale_after: float = 900.0
-    log_level: str = "INFO"
+    log_level: str = "WARNING"
     engines: dict[str, str] = field(default_factory=dict)
 
     def database_url(self, service: str) -> str:
@@ -122,7 +122,7 @@ def _read(variables: dict[str, str], engines: dict[str, str]) -> Settings:
         web_processes=int(number("ACM_WEB_PROCESSES", 2)),
         web_threads=int(number("ACM_WEB_THREADS", 4)),
         access_stale_after=number("ACM_ACCESS_STALE_AFTER", 900.0),
-        log_level=text("ACM_LOG_LEVEL", "INFO"),
+        log_level=text("ACM_LOG_LEVEL", "WARNING"),
         engines=engines,
     )
 

@@ -31,7 +31,7 @@ from shared.worker import Worker
 
 ROOT_SERVICE = "portal"
 RESTART_SECONDS = 0.2
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 10
 REQUEST_SECONDS = 60
 
 
