@@ -294,6 +294,11 @@
     else target.closest("dialog").close();
   });
 
+  // On a phone the menu is a dialog and has a name; on a wide screen it is no part of its own.
+  const menu = $("#menu");
+  menu?.addEventListener("show.bs.offcanvas", () => menu.setAttribute("aria-label", menu.dataset.label));
+  menu?.addEventListener("hidden.bs.offcanvas", () => menu.removeAttribute("aria-label"));
+
   // A panel of another service that does not answer leaves a quiet word, and the page stands.
   const missing = (event) => {
     const panel = event.target.closest?.("[data-panel]");

@@ -102,6 +102,14 @@ def stored(app: Flask) -> list[dict[str, list[str]]]:
     return list(app.extensions["notes"].stored.values())
 
 
+def complaints(page: Page, axe: str) -> list[tuple[str, list[str]]]:
+    """What axe finds on the page as it is now."""
+    page.evaluate(f"{axe};null")
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("rules => axe.run({runOnly: rules})", rules)["violations"]
+    return [(rule["id"], [str(node["target"]) for node in rule["nodes"]]) for rule in found]
+
+
 # --- how it looks ------------------------------------------------------------------------------------------
 
 
@@ -123,12 +131,42 @@ def test_axe_finds_nothing_and_nothing_overflows(
     for path in ("/notes/list", "/notes/list?none=1", "/notes/new", "/notes/refuses/404"):
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        page.evaluate(f"{axe};null")
-        rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-        found = page.evaluate("rules => axe.run({runOnly: rules})", rules)["violations"]
-        assert [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found] == [], path
+        assert complaints(page, axe) == [], path
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
     assert refused == []
+
+
+@pytest.mark.parametrize(("theme", "width"), [("dark", 1280), ("light", 360)])
+def test_axe_finds_nothing_in_what_opens(
+    context_of: Callable[..., BrowserContext], axe: str, theme: str, width: int
+) -> None:
+    page = context_of(theme=theme, width=width).new_page()
+    page.goto("/notes/new")
+    page.get_by_label("Name").fill("much too long")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("alert")).to_be_focused()
+    assert complaints(page, axe) == []
+    page.goto("/notes/list")
+    page.keyboard.press("/")
+    page.keyboard.type("tea")
+    expect(page.locator("#acm-suggestions")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    assert complaints(page, axe) == []
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Account of").click()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert complaints(page, axe) == []
+    page.keyboard.press("Escape")
+    page.locator("[data-dialog=end]").click()
+    assert complaints(page, axe) == []
+    page.keyboard.press("Escape")
+    if width < 992:
+        page.get_by_role("button", name="Menu").click()
+        expect(page.get_by_role("dialog", name="Menu")).to_be_focused()
+        assert complaints(page, axe) == []
+    act_as(page, "nobody")
+    page.goto("/notes/refuses/404")
+    assert complaints(page, axe) == []
 
 
 def test_charts_panels_and_alpine_work_under_the_policy(page: Page) -> None:
@@ -174,7 +212,7 @@ def test_on_a_phone_the_menu_opens_and_gives_the_focus_back(
     expect(page.get_by_role("link", name="Clients")).to_be_hidden()
     page.get_by_role("button", name="Menu").click()
     expect(page.get_by_role("link", name="Clients")).to_be_visible()
-    expect(page.locator("#menu")).to_be_focused()
+    expect(page.get_by_role("dialog", name="Menu")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Clients")).to_be_hidden()
     expect(page.get_by_role("button", name="Menu")).to_be_focused()
