@@ -226,24 +226,34 @@ def tokens(folded: str) -> Iterator[Token]:
         yield Token(found.group(), found.start(), found.end(), found.lastgroup == "han")
 
 
-def pieces(word: str) -> list[str]:
-    """The stems of a word's parts: letters and digits apart, a possessive dropped."""
-    bare = word[:-2] if word.endswith("'s") and len(word) > 2 else word
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The forms of a word. `stems`: of its parts, letters and digits apart, a possessive dropped; `places`:
+    where the parts stand in it. `whole`: how a compound is found when written as one word; empty for
+    a simple word or number."""
+
+    stems: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
+    whole: str
+
+
+@lru_cache(maxsize=8192)
+def word(text: str) -> Word:
+    """The forms of a word of a folded text."""
+    bare = text[:-2] if text.endswith("'s") and len(text) > 2 else text
     if _THOUSANDS.fullmatch(bare):
-        return [bare.replace(",", "")]
-    return [stem(piece) for piece in _PIECE.findall(bare)]
+        return Word((bare.replace(",", ""),), ((0, len(text)),), "")
+    found = list(_PIECE.finditer(bare))
+    stems = tuple(stem(part.group()) for part in found)
+    if len(found) < 2:
+        return Word(stems, ((0, len(text)),), "")
+    whole = "" if bare[0].isdigit() else stem("".join(part.group() for part in found))
+    return Word(stems, tuple(part.span() for part in found), whole)
 
 
-def parts(word: str) -> list[str]:
+def parts(text: str) -> list[str]:
     """The parts of a word as they are written."""
-    return _PIECE.findall(word)
-
-
-def joined(word: str) -> str:
-    """The form under which a compound is found when written as one word; empty for a simple word or a number."""
-    bare = word[:-2] if word.endswith("'s") and len(word) > 2 else word
-    parts = _PIECE.findall(bare)
-    return stem("".join(parts)) if len(parts) > 1 and not bare[0].isdigit() else ""
+    return _PIECE.findall(text)
 
 
 _stemmers = threading.local()
@@ -312,14 +322,13 @@ def analyse_normal(folded: str) -> Analysis:
             ranked.extend(cut(run))
             ranked.append("")
         else:
-            parts = pieces(token.text)
-            pairs.extend(parts)
-            units.extend(parts)
-            words.extend(parts)
-            whole = joined(token.text)
-            if whole:
-                words.append(whole)
-            ranked.extend(parts)
+            forms = word(token.text)
+            pairs.extend(forms.stems)
+            units.extend(forms.stems)
+            words.extend(forms.stems)
+            if forms.whole:
+                words.append(forms.whole)
+            ranked.extend(forms.stems)
     return Analysis(
         " ".join(pairs),
         " ".join(units),

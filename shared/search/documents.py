@@ -17,7 +17,7 @@ _BETWEEN = f" {analysis.PARAGRAPH} "
 
 
 def order_of(collected_at: datetime | None, id: str) -> int:
-    """A key that grows with the time of collection and is unique: lists and pages follow it, in every engine."""
+    """A unique key that grows with the time of collection: lists and pages follow it, in every engine."""
     seconds = min(max(0, int(collected_at.timestamp())), 2**34 - 1) if collected_at else 0
     tie = int.from_bytes(hashlib.blake2b(id.encode(), digest_size=4).digest(), "big") >> (32 - _TIE_BITS)
     return (seconds << _TIE_BITS) | tie

@@ -354,7 +354,7 @@ def _hit(
 
 
 def _widened(engine: Engine, plan: _Plan) -> _Plan:
-    """A looser reading of the terms that no visible document holds; the plan itself when that finds nothing."""
+    """A looser reading of the terms that nothing visible holds; the plan itself when that finds nothing."""
     terms: list[tuple[Term, Condition]] = []
     notes: list[Note] = []
     for term, condition in plan.terms:

@@ -47,12 +47,12 @@ def marks_of(text: str, terms: tuple[Term, ...], *, pinyin: bool = False) -> tup
 
 
 def _found(folded: str, terms: tuple[Term, ...]) -> Iterator[tuple[int, int]]:
-    words = [token for token in analysis.tokens(folded) if not token.han]
+    spelled = any(unit.kind == "word" for term in terms for unit in term.units)
+    words = [token for token in analysis.tokens(folded) if not token.han] if spelled else []
     pieces = [piece for token in words for piece in _pieces(token)]
     for term in terms:
         if term.phrase:
-            phrase = list(_phrase(folded, pieces, term))
-            yield from phrase
+            yield from _phrase(folded, term)
             continue
         for unit in term.units:
             if unit.kind == "word":
@@ -65,12 +65,8 @@ _Piece = tuple[str, int, int]
 
 
 def _pieces(token: analysis.Token) -> Iterator[_Piece]:
-    stems = analysis.pieces(token.text)
-    places = [found.span() for found in re.finditer(r"\d+|[^\W\d_]+", token.text)]
-    if len(stems) > len(places) or len(stems) == 1:
-        yield stems[0] if stems else token.text, token.start, token.end
-        return
-    for stem, (start, end) in zip(stems, places, strict=False):
+    forms = analysis.word(token.text)
+    for stem, (start, end) in zip(forms.stems, forms.places, strict=True):
         yield stem, token.start + start, token.start + end
 
 
@@ -84,8 +80,8 @@ def _run(text: str, folded: str) -> Iterator[tuple[int, int]]:
 def _word(unit: Unit, words: list[analysis.Token], pieces: list[_Piece]) -> Iterator[tuple[int, int]]:
     simple = unit.tokens[0] if len(unit.tokens) == 1 else ""
     for token in words:
-        whole = analysis.joined(token.text)
-        if (unit.whole and unit.whole in (whole, analysis.stem(token.text))) or (simple and simple == whole):
+        forms = analysis.word(token.text)
+        if (unit.whole and unit.whole in (forms.whole, *forms.stems)) or (simple and simple == forms.whole):
             yield token.start, token.end
     yield from _sequence(unit.tokens, pieces)
 
@@ -96,7 +92,7 @@ def _sequence(wanted: tuple[str, ...], pieces: list[_Piece]) -> Iterator[tuple[i
             yield pieces[at][1], pieces[at + len(wanted) - 1][2]
 
 
-def _phrase(folded: str, pieces: list[_Piece], term: Term) -> Iterator[tuple[int, int]]:
+def _phrase(folded: str, term: Term) -> Iterator[tuple[int, int]]:
     """The places of a phrase: its units one after another, with nothing but signs between them."""
     atoms = [
         atom

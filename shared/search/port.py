@@ -322,11 +322,11 @@ class SearchIndex(Protocol):
     call."""
 
     def put(self, documents: Iterable[IndexDocument], *, mark: int) -> Written:
-        """Store documents and the mark in one commit. A version not newer than the one held changes nothing."""
+        """Store documents and the mark in one commit. A version not newer than the held one is skipped."""
         ...
 
     def mark(self) -> int:
-        """The mark of the last commit; 0 when the index is empty, lost or damaged: then all is to be put again."""
+        """The mark of the last commit; 0 when the index is empty, lost or damaged: then put all again."""
         ...
 
     def census(self) -> Census:
@@ -348,7 +348,7 @@ class SearchIndex(Protocol):
         ...
 
     def suggest(self, text: str, scope: Scope, *, limit: int = 8) -> tuple[Suggestion, ...]:
-        """Documents that the scope may see whose title or name holds the words typed, the last one unfinished."""
+        """Visible documents whose title or name holds what was typed, the last word unfinished."""
         ...
 
     def close(self) -> None:

@@ -152,7 +152,7 @@ def _atoms(folded: str, chunk: int = 0) -> Iterator[_Atom]:
             for at, char in enumerate(token.text, token.start):
                 yield _Atom(char, chunk, at, at + 1, True)
         else:
-            for piece in analysis.pieces(token.text):
+            for piece in analysis.word(token.text).stems:
                 yield _Atom(piece, chunk, token.start, token.end, False)
 
 
@@ -191,7 +191,7 @@ def _with(query: Query, field: str, value: str, negative: bool, phrase: bool) ->
 
 
 def _value(field: str, value: str) -> str:
-    """Values as the index holds them: labels whole (`amber` is TLP:AMBER), parts and methods in lower case."""
+    """Values as the index holds them: labels whole (`amber` is TLP:AMBER), the others in lower case."""
     if field == "label":
         upper = analysis.normalise(value).text.upper().replace(" ", "")
         return next((label for label in LABELS if upper in (label, label[4:])), upper)
@@ -252,10 +252,10 @@ def term_of(typed: str, *, phrase: bool = False) -> Term:
 
 
 def _word(text: str) -> Unit:
-    tokens = tuple(analysis.pieces(text))
+    forms = analysis.word(text)
     letters = re.sub("['-]", "", text) if re.fullmatch("[a-z'-]+", text) else ""
     stop = text in analysis.STOPS
-    return Unit("word", text, tokens, analysis.joined(text), letters, stop)
+    return Unit("word", text, forms.stems, forms.whole, letters, stop)
 
 
 def _run(text: str) -> Unit:
