@@ -17,7 +17,6 @@ _HEADINGS = {
     413: N_("This is too large"),
     429: N_("Too many attempts"),
     500: N_("Something went wrong here"),
-    503: N_("Not available right now"),
 }
 _ADVICE = {
     400: N_("Go back and try again."),
@@ -55,7 +54,7 @@ def error_page(problem: Problem) -> ResponseReturnValue:
 
 def _page(problem: Problem) -> Response:
     status = problem.status
-    known = status if status in _ADVICE else (500 if status >= 500 else 400)
+    known = status if status in _ADVICE else (503 if status >= 500 else 400)
     heading = translate(_HEADINGS[known]) if known in _HEADINGS else translate(problem.title, problem.values)
     answer = make_response(
         render_template(

@@ -131,6 +131,13 @@ def test_error_pages_in_both_languages(browser_of, status: int, language: str, h
         assert "data-problem-heading" in answer.text
 
 
+def test_a_full_disk_is_said(browser: FlaskClient) -> None:
+    answer = browser.get("/notes/refuses/507")
+    assert answer.status_code == 507
+    assert "Sign in first" in answer.text  # the problem's own title
+    assert "Try again in a moment." in answer.text
+
+
 def test_a_failure_shows_its_number_and_no_more(browser: FlaskClient) -> None:
     answer = browser.get("/notes/fails")
     assert answer.status_code == 500
