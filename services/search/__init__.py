@@ -1,0 +1,1 @@
+"""Search: one question over everything that a person may see, in Chinese and English."""

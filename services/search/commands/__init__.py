@@ -1,0 +1,9 @@
+"""Every write of search: documents in the inbox's transaction, the index after them, the trail of exports."""
+
+from __future__ import annotations
+
+from services.search.commands.documents import keep
+from services.search.commands.exporting import note_export
+from services.search.commands.indexing import index_document, index_some, wish_for_rebuild
+
+__all__ = ["index_document", "index_some", "keep", "note_export", "wish_for_rebuild"]

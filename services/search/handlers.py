@@ -1,0 +1,25 @@
+"""Others' events → documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from contracts.accounts import Client
+from contracts.event import Event
+from contracts.intelligence import Finding, Source
+from services.search import commands, projections
+from services.search.projections import Facts
+from shared.inbox import Fold
+from shared.uow import UnitOfWork
+
+
+def _keeping(facts_of: Callable[[Any], Facts]) -> Callable[[UnitOfWork, Event, Any], None]:
+    return lambda uow, event, shape: commands.keep(uow, event, facts_of(shape))
+
+
+handlers = (
+    Fold(Client, _keeping(projections.of_client)),
+    Fold(Source, _keeping(projections.of_source)),
+    Fold(Finding, _keeping(projections.of_finding)),
+)

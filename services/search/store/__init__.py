@@ -1,0 +1,31 @@
+"""Search's rows, its index, and the answers from both."""
+
+from __future__ import annotations
+
+from services.search.store.answers import Hit, Page, Shelf, Suggestion, as_of, everything, find, suggest
+from services.search.store.asking import QuestionArgs, SearchArgs, asked, question_of
+from services.search.store.index import holds, index_of, writer_of
+from services.search.store.rows import Base, Document, DocumentSequence, Rebuilds, Retouch
+
+__all__ = [
+    "Base",
+    "Document",
+    "DocumentSequence",
+    "Hit",
+    "Page",
+    "QuestionArgs",
+    "Rebuilds",
+    "Retouch",
+    "SearchArgs",
+    "Shelf",
+    "Suggestion",
+    "as_of",
+    "asked",
+    "everything",
+    "find",
+    "holds",
+    "index_of",
+    "question_of",
+    "suggest",
+    "writer_of",
+]

@@ -1,0 +1,56 @@
+"""Where the index is, who writes it, and whether it holds something yet."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from typing import IO
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.search.store.rows import Document, Retouch
+from shared import http
+from shared.search.embedded import EmbeddedIndex
+from shared.search.port import SearchIndex
+from shared.service import Runtime
+
+FOLDER = "index"
+_local = threading.local()
+_writers: WeakKeyDictionary[Runtime, tuple[SearchIndex, IO[str]]] = WeakKeyDictionary()
+
+
+def index_of(running: Runtime) -> SearchIndex:
+    """The index for reading. One per thread: an answer that is being made must not see the next commit."""
+    if not hasattr(_local, "readers"):
+        _local.readers = WeakKeyDictionary()
+    readers: WeakKeyDictionary[Runtime, SearchIndex] = _local.readers
+    if running not in readers:
+        readers[running] = EmbeddedIndex(running.settings.home / FOLDER)
+    return readers[running]
+
+
+def writer_of(running: Runtime) -> SearchIndex | None:
+    """The index for writing; None while another process writes it, for two writers would destroy it."""
+    if running not in _writers:
+        folder = running.settings.home / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "writer.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        _writers[running] = (EmbeddedIndex(folder), lock)
+    return _writers[running][0]
+
+
+def holds(session: Session, source: str, key: str, at: tuple[int, int]) -> bool:
+    """Whether a search finds this version of a record; of what is no document, whether it has arrived."""
+    if not http.inbox_holds(session, source, key, at):
+        return False
+    seq = session.scalar(select(Document.seq).where(Document.id == key))
+    if seq is None:
+        return True
+    return seq <= index_of(http.runtime()).mark() and session.get(Retouch, key) is None
