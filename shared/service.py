@@ -17,7 +17,6 @@ from sqlalchemy import MetaData, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-import services
 from contracts import accounts as accounts_contract
 from contracts import portal as portal_contract
 from shared import access, clock, http
@@ -69,7 +68,9 @@ class Service:
 
 def discover() -> dict[str, Service]:
     """Every service that is installed here, by name."""
-    names = sorted(file.parent.name for root in services.__path__ for file in Path(root).glob("*/service.py"))
+    # By name, and not by import: the platform stands below the services.
+    roots = map(Path, importlib.import_module("services").__path__)
+    names = sorted(file.parent.name for root in roots for file in root.glob("*/service.py"))
     return {name: importlib.import_module(f"services.{name}.service").SERVICE for name in names}
 
 
