@@ -94,7 +94,7 @@ def _require_auditor() -> None:
         raise forbidden()
 
 
-def _entries(person: str = "", action: str = "", subject: str = "") -> Select[tuple[AuditRow]]:
+def _entries(person: str = "", action: str = "", subject: str = "") -> Select[AuditRow]:
     query = select(AuditRow)
     for column, value in ((AuditRow.actor, person), (AuditRow.action, action), (AuditRow.subject, subject)):
         if value:
