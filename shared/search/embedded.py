@@ -9,9 +9,12 @@ import."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import struct
 import uuid
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -51,6 +54,7 @@ FORMAT = 1
 _HEAP = 15_000_000
 _MARK_ID = "\x00mark"
 _VERSION_BITS = 40
+_MAGIC = 1337
 _POSITIONED = ("text_pairs", "text_units", "title_pairs", "title_units", "source_units")
 
 
@@ -71,12 +75,29 @@ def _schema() -> Any:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option=option)
     for name in ("order", "key", "held", "print", "mark"):
         builder.add_unsigned_field(name, fast=True, indexed=name in ("order", "key"))
-    builder.add_text_field("stored", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_bytes_field("stored", stored=True)
     return builder.build()
 
 
 def _key(id: str) -> int:
     return fingerprint(id, 0, 0, False) >> 1
+
+
+def _whole(path: Path) -> bool:
+    """A file of tantivy: content, footer (JSON with the content's CRC-32), the footer's length, a magic
+    number."""
+    content = path.read_bytes()
+    if len(content) < 8:
+        return False
+    length, magic = struct.unpack("<II", content[-8:])
+    if magic != _MAGIC or length + 8 > len(content):
+        return False
+    footer = json.loads(content[-8 - length : -8])
+    return bool(zlib.crc32(memoryview(content)[: -8 - length]) == footer.get("crc"))
+
+
+class IndexBusy(IndexUnavailable):
+    """Another process writes to the index."""
 
 
 @contextmanager
@@ -96,11 +117,15 @@ def _guarded() -> Iterator[None]:
 
 
 class EmbeddedIndex:
-    """A `SearchIndex` in a directory. Only the process that writes calls put, rebuild and swap."""
+    """A `SearchIndex` in a directory. The one process that writes says so; the others only read.
 
-    def __init__(self, directory: Path | str) -> None:
+    A reader that meets damage leaves a note (`suspect`); the writer then looks at every file, and
+    begins an empty index, with mark 0, where one is not whole."""
+
+    def __init__(self, directory: Path | str, *, writes: bool = False) -> None:
         self._root = Path(directory)
-        self._name: str | None = None  # of a generation that is not `current`, while it is being filled
+        self._writes = writes
+        self._draft = ""  # the name of a generation that is being filled and not yet `current`
         self._open: _Generation | None = None
         self._writer: Any = None
 
@@ -110,10 +135,10 @@ class EmbeddedIndex:
         """See `SearchIndex.put`."""
         prepared = [prepare(document) for document in documents]
         try:
-            with _guarded():
-                return self._put(prepared, mark)
-        except IndexUnavailable:
-            self._discard()
+            return self._put(prepared, mark)
+        except BaseException:
+            # What was not committed is forgotten; the next call looks at the files before it goes on.
+            self._let_go()
             raise
 
     def _put(self, prepared: list[Prepared], mark: int) -> Written:
@@ -127,36 +152,57 @@ class EmbeddedIndex:
                 held[item.id] = version
                 newest[item.id] = (version, item)
                 stored += 1
-        for version, item in newest.values():
-            self._writer.delete_documents_by_term("key", _key(item.id))
-            self._writer.add_document(_document(item, version))
-        self._writer.delete_documents_by_term("key", _key(_MARK_ID))
-        note = _tantivy().Document()
-        note.add_text("id", _MARK_ID)
-        note.add_unsigned("key", _key(_MARK_ID))
-        note.add_unsigned("mark", mark)
-        self._writer.add_document(note)
-        self._writer.commit()
+        with _guarded():
+            for version, item in newest.values():
+                self._writer.delete_documents_by_term("key", _key(item.id))
+                self._writer.add_document(_document(item, version))
+            self._writer.delete_documents_by_term("key", _key(_MARK_ID))
+            self._writer.add_document(_mark_document(mark))
+            self._writer.commit()
         return Written(stored, len(prepared) - stored)
 
     def _writable(self) -> _Generation:
-        if self._writer is not None and self._open is not None and self._open.present():
+        """The generation to write to, with its writer: opened, or begun anew where it is lost or damaged."""
+        if not self._writes:
+            raise TypeError("this index was opened for reading only")
+        if self._writer is not None and self._open is not None and self._holds(self._open):
             self._open.refresh()
             return self._open
         self._let_go()
-        generation = self._current()
-        if generation is None or not generation.sound():
+        self._suspect().unlink(missing_ok=True)
+        generation = self._sound()
+        if generation is None:
             self._discard()
             generation = self._create()
+            self._writer = generation.writer()
         self._open = generation
-        self._writer = generation.index.writer(_HEAP, 1)
         return generation
 
+    def _holds(self, generation: _Generation) -> bool:
+        return (
+            generation.name == self._name()
+            and generation.present()
+            and (bool(self._draft) or not self._suspect().exists())
+        )
+
+    def _sound(self) -> _Generation | None:
+        """The generation in use, locked for writing, if every file of it is whole."""
+        try:
+            generation = self._current()
+            if generation is None:
+                return None
+            self._writer = generation.writer()
+            return generation if generation.whole() else None
+        except IndexBusy:
+            raise
+        except IndexUnavailable:
+            return None
+
     def _create(self) -> _Generation:
-        name = self._name or f"g{FORMAT}-{uuid.uuid4().hex[:12]}"
+        name = self._draft or _new_name()
         (self._root / name).mkdir(parents=True, exist_ok=True)
         generation = _Generation(self._root / name)
-        if self._name is None:
+        if not self._draft:
             self._point_to(name)
         return generation
 
@@ -169,27 +215,24 @@ class EmbeddedIndex:
         draft.replace(self._root / "current")
 
     def _discard(self) -> None:
-        """Give up a generation that is lost or damaged."""
         self._let_go()
-        name = self._name or _pointer(self._root)
-        if name:
-            shutil.rmtree(self._root / name, ignore_errors=True)
+        if self._name():
+            shutil.rmtree(self._root / self._name(), ignore_errors=True)
 
     def rebuild(self) -> EmbeddedIndex:
         """See `SearchIndex.rebuild`."""
-        fresh = EmbeddedIndex(self._root)
-        fresh._name = f"g{FORMAT}-{uuid.uuid4().hex[:12]}"
+        fresh = EmbeddedIndex(self._root, writes=self._writes)
+        fresh._draft = _new_name()
         return fresh
 
     def swap(self, fresh: port.SearchIndex) -> None:
         """See `SearchIndex.swap`."""
-        if not isinstance(fresh, EmbeddedIndex) or fresh._name is None or fresh._root != self._root:
+        if not isinstance(fresh, EmbeddedIndex) or not fresh._draft or fresh._root != self._root:
             raise ValueError("only an index that this one's rebuild() gave can take its place")
-        with _guarded():
-            fresh._writable()
+        fresh._writable()
         fresh.close()
         self._let_go()
-        name, fresh._name = fresh._name, None
+        name, fresh._draft = fresh._draft, ""
         self._point_to(name)
         for old in self._root.glob("g*-*"):
             if old.name != name:
@@ -200,44 +243,53 @@ class EmbeddedIndex:
         self._let_go()
 
     def _let_go(self) -> None:
-        if self._writer is not None:
-            with suppress(Exception):
-                self._writer.wait_merging_threads()
-        self._writer = None
-        self._open = None
+        writer, self._writer, self._open = self._writer, None, None
+        if writer is not None:
+            with suppress(IndexUnavailable), _guarded():
+                writer.wait_merging_threads()
 
     # --- reading
 
     def mark(self) -> int:
         """See `SearchIndex.mark`."""
         try:
-            with _guarded():
-                return self._reading().mark()
+            return (self._writable() if self._writes else self._reading()).mark()
+        except IndexBusy:
+            raise
         except IndexUnavailable:
             return 0
 
     def census(self) -> Census:
         """See `SearchIndex.census`."""
-        with _guarded():
+        with self._reporting():
             return self._reading().census()
 
     def find(
         self, question: Find, scope: Scope, now: datetime, *, texts: Texts, aliases: Aliases | None = None
     ) -> Found:
         """See `SearchIndex.find`."""
-        with _guarded():
+        with self._reporting():
             return finding.find(self._reading(), question, scope, now, texts=texts, aliases=aliases)
 
     def suggest(self, text: str, scope: Scope, *, limit: int = 8) -> tuple[Suggestion, ...]:
         """See `SearchIndex.suggest`."""
-        with _guarded():
+        with self._reporting():
             return finding.suggest(self._reading(), text, scope, limit)
 
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Tell the writer of an index that cannot be read."""
+        try:
+            yield
+        except IndexUnavailable:
+            self._let_go()
+            if self._root.is_dir():
+                self._suspect().touch()
+            raise
+
     def _reading(self) -> _Generation:
-        name = self._name or _pointer(self._root)
-        if self._open is None or self._open.name != name:
-            if self._writer is not None:
-                self._let_go()
+        if self._open is None or self._open.name != self._name():
+            self._let_go()
             self._open = self._current()
         if self._open is None:
             raise IndexUnavailable("the index is missing")
@@ -245,10 +297,20 @@ class EmbeddedIndex:
         return self._open
 
     def _current(self) -> _Generation | None:
-        name = self._name or _pointer(self._root)
+        name = self._name()
         if not name.startswith(f"g{FORMAT}-") or not (self._root / name / "meta.json").exists():
             return None
         return _Generation(self._root / name)
+
+    def _name(self) -> str:
+        return self._draft or _pointer(self._root)
+
+    def _suspect(self) -> Path:
+        return self._root / "suspect"
+
+
+def _new_name() -> str:
+    return f"g{FORMAT}-{uuid.uuid4().hex[:12]}"
 
 
 def _pointer(root: Path) -> str:
@@ -272,13 +334,22 @@ def _document(item: Prepared, version: int) -> Any:
     document.add_unsigned("key", _key(item.id))
     document.add_unsigned("held", version)
     document.add_unsigned("print", fingerprint(item.id, item.epoch, item.version, item.deleted))
-    document.add_text("stored", item.stored)
+    document.add_bytes("stored", item.stored.encode())
+    return document
+
+
+def _mark_document(mark: int) -> Any:
+    document = _tantivy().Document()
+    document.add_text("id", _MARK_ID)
+    document.add_unsigned("key", _key(_MARK_ID))
+    document.add_unsigned("mark", mark)
     return document
 
 
 class _Generation:
     """One tantivy index, opened; an `Engine` over the commit that it last saw."""
 
+    @_guarded()
     def __init__(self, path: Path) -> None:
         self.name = path.name
         self._path = path
@@ -292,6 +363,7 @@ class _Generation:
         """Whether its files are still there."""
         return (self._path / "meta.json").exists()
 
+    @_guarded()
     def refresh(self) -> None:
         """See the newest commit. Costs one look at a file when there is none."""
         try:
@@ -304,13 +376,26 @@ class _Generation:
             self._searcher = self.index.searcher()
             self._seen = seen
 
-    def sound(self) -> bool:
-        """Whether it can be read."""
-        with suppress(IndexUnavailable), _guarded():
-            self.census()
-            return True
-        return False
+    @_guarded()
+    def writer(self) -> Any:
+        """The one writer. Raises IndexBusy while another process has it."""
+        try:
+            return self.index.writer(_HEAP, 1)
+        except ValueError as failure:
+            if "LockBusy" in str(failure):
+                raise IndexBusy("another process writes to the index") from failure
+            raise
 
+    @_guarded()
+    def whole(self) -> bool:
+        """Whether every file holds what was written: each ends in a checksum of the rest."""
+        meta = json.loads((self._path / "meta.json").read_bytes())
+        segments = {segment["segment_id"].replace("-", "") for segment in meta["segments"]}
+        files = [path for path in self._path.iterdir() if path.name.split(".")[0] in segments]
+        held = {path.name.split(".")[0] for path in files if path.suffix == ".store"}
+        return held == segments and all(map(_whole, files))
+
+    @_guarded()
     def held(self, ids: list[str]) -> dict[str, int]:
         """The versions that the index holds of some documents."""
         if not ids or not self._searcher.num_docs:
@@ -322,12 +407,14 @@ class _Generation:
         versions = self._searcher.fast_field_values("held", places)
         return {keys[key]: version for key, version in zip(found, versions, strict=True)}
 
+    @_guarded()
     def mark(self) -> int:
         """The mark of its last commit."""
         query = _tantivy().Query.term_query(_schema(), "key", _key(_MARK_ID))
         places = [place for _, place in self._searcher.search(query, limit=1).hits]
         return int(self._searcher.fast_field_values("mark", places)[0] or 0) if places else 0
 
+    @_guarded()
     def census(self) -> Census:
         """What it holds."""
         query = _tantivy().Query.all_query()
@@ -339,6 +426,7 @@ class _Generation:
 
     # --- Engine
 
+    @_guarded()
     def listed(
         self, condition: Condition, limit: int, *, oldest_first: bool = False
     ) -> tuple[int, list[Listed]]:
@@ -349,10 +437,12 @@ class _Generation:
         found = self._searcher.search(query, limit=max(1, limit), order_by_field="order", order=order)
         return found.count, [Listed(key, place) for key, place in found.hits[:limit]]
 
+    @_guarded()
     def load(self, listed: Sequence[Listed]) -> list[str]:
         """See `Engine.load`."""
-        return [self._searcher.doc(item.handle).get_first("stored") for item in listed]
+        return [self._searcher.doc(item.handle).get_first("stored").decode() for item in listed]
 
+    @_guarded()
     def facets(
         self, condition: Condition, fields: Sequence[str]
     ) -> Mapping[str, tuple[tuple[str, int], ...]]:
@@ -369,6 +459,7 @@ class _Generation:
             for field in fields
         }
 
+    @_guarded()
     def tokens(self, field: str, prefix: str, condition: Condition) -> list[tuple[str, int]]:
         """See `Engine.tokens`."""
         found: list[tuple[str, int]] = self._searcher.terms_with_prefix(
