@@ -73,8 +73,10 @@ def _schema() -> Any:
     for name in STREAMS:
         option = "position" if name in _POSITIONED else "basic"
         builder.add_text_field(name, tokenizer_name="whitespace", index_option=option)
-    for name in ("order", "key", "held", "print", "mark"):
-        builder.add_unsigned_field(name, fast=True, indexed=name in ("order", "key"))
+    # Signed, for tantivy deletes nothing by a term of an unsigned field (0.27).
+    builder.add_integer_field("key", fast=True, indexed=True)
+    for name in ("order", "held", "print", "mark"):
+        builder.add_unsigned_field(name, fast=True, indexed=name == "order")
     builder.add_bytes_field("stored", stored=True)
     return builder.build()
 
@@ -331,7 +333,7 @@ def _document(item: Prepared, version: int) -> Any:
         if stream:
             document.add_text(name, stream)
     document.add_unsigned("order", item.order)
-    document.add_unsigned("key", _key(item.id))
+    document.add_integer("key", _key(item.id))
     document.add_unsigned("held", version)
     document.add_unsigned("print", fingerprint(item.id, item.epoch, item.version, item.deleted))
     document.add_bytes("stored", item.stored.encode())
@@ -341,7 +343,7 @@ def _document(item: Prepared, version: int) -> Any:
 def _mark_document(mark: int) -> Any:
     document = _tantivy().Document()
     document.add_text("id", _MARK_ID)
-    document.add_unsigned("key", _key(_MARK_ID))
+    document.add_integer("key", _key(_MARK_ID))
     document.add_unsigned("mark", mark)
     return document
 
