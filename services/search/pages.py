@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import marshmallow as ma
 from flask import Response, make_response, render_template, request
@@ -14,28 +14,41 @@ from services.search import domain, store
 from services.search.domain import Question
 from shared import http
 from shared.access import LABELS
-from shared.pages import Pages, url_with
+from shared.pages import Pages, lazy_gettext, ngettext, url_with
 from shared.pages import gettext as _
-from shared.pages import lazy_gettext as _l
 from shared.pages.language import format_date
 from shared.pages.terms import term
 
 pages = Pages("search", __name__)
 
 FIELD_NAMES = {
-    "kind": _l("Kind"),
-    "client_id": _l("Client"),
-    "part": _l("Part"),
-    "method": _l("Method"),
-    "label": _l("Label"),
-    "source_id": _l("Source"),
-    "from": _l("Collected from"),
-    "to": _l("Collected until"),
+    "kind": lazy_gettext("Kind"),
+    "client_id": lazy_gettext("Client"),
+    "part": lazy_gettext("Part"),
+    "method": lazy_gettext("Method"),
+    "label": lazy_gettext("Label"),
+    "source_id": lazy_gettext("Source"),
+    "from": lazy_gettext("Collected from"),
+    "to": lazy_gettext("Collected until"),
 }
 FACETS = ("kind", "client_id", "part", "method", "label", "source_id")
-SORTS = {"relevance": _l("Most relevant"), "newest": _l("Newest"), "oldest": _l("Oldest")}
+_PARAMETERS = {
+    "kind": ("kind",),
+    "client": ("client_id",),
+    "part": ("part",),
+    "method": ("method",),
+    "label": ("label",),
+    "source": ("source_id",),
+    "collected": ("from", "to"),
+}
+SORTS = {
+    "relevance": lazy_gettext("Most relevant"),
+    "newest": lazy_gettext("Newest"),
+    "oldest": lazy_gettext("Oldest"),
+}
 SHOWN_VALUES = 8
 SUGGESTIONS = 8
+BEGINNING = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,15 @@ class Choice:
     chosen: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why nothing, or something looser, was found, and where to go on."""
+
+    text: str
+    url: str = ""
+    label: str = ""
+
+
 @pages.get("")
 def search() -> Response:
     """Find records by words and filters."""
@@ -57,7 +79,7 @@ def search() -> Response:
     try:
         args = schema.load(request.args)
     except ma.ValidationError as refusal:
-        errors = dict(refusal.normalized_messages())
+        errors = dict(cast(dict[str, Any], refusal.messages))
         args = schema.load({name: value for name, value in request.args.items() if name not in errors})
     question = store.question_of(args)
     page = store.asked(args)
@@ -71,7 +93,7 @@ def search() -> Response:
         hits=[_shown(hit) for hit in page.items],
         facets=_facets(page, names),
         filters=_filters(names),
-        empty=_reasons(page, question),
+        reasons=_reasons(page, question),
         sorts=[
             (code, str(text), url_with(sort=None if code == "relevance" else code))
             for code, text in SORTS.items()
@@ -96,13 +118,17 @@ def suggest() -> str:
 
 
 def _shown(hit: store.Hit) -> dict[str, Any]:
-    by_field = {highlight.field: highlight for highlight in hit.highlights}
-    title = by_field.pop("title", None)
+    title = next((one for one in hit.highlights if one.field == "title"), None)
+    excerpts = [marked(one.text, one.marks) for one in hit.highlights if one.field != "title"]
     return {
         "hit": hit,
         "title": marked(title.text, title.marks) if title and title.text == hit.title else hit.title,
-        "excerpts": [marked(highlight.text, highlight.marks) for highlight in by_field.values()],
+        "excerpts": excerpts or ([Markup(escape(_beginning(hit.body)))] if hit.body else []),
     }
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= BEGINNING else text[:BEGINNING].rstrip() + "…"
 
 
 def marked(text: str, marks: Sequence[Sequence[int]]) -> Markup:
@@ -150,5 +176,48 @@ def _filters(names: store.Shelf) -> list[Choice]:
     ]
 
 
-def _reasons(page: store.Page, question: Question) -> list[str]:
-    return []
+def _reasons(page: store.Page, question: Question) -> list[Reason]:
+    """Why there is no answer, or a looser one, and what to do next."""
+    return [reason for note in page.notes for reason in [_reason(note, question)] if reason is not None]
+
+
+def _reason(note: store.Note, question: Question) -> Reason | None:
+    values = dict(note.params)
+    match note.code:
+        case "nothing_readable":
+            return Reason(_("There is nothing yet that you may see."))
+        case "no_document_contains":
+            text = _("Nothing that you may see contains “%(term)s”.", term=values["term"])
+            return Reason(text, *_without_word(question.q, str(values["term"])))
+        case "terms_never_together":
+            return Reason(_("Each of the words is found, but nothing has all of them. Ask with fewer words."))
+        case "without_filter":
+            return _without_filter(str(values["filter"]), str(values["value"]), int(values["count"]))
+        case "client_unknown":
+            return Reason(_("You see no client by the name “%(name)s”.", name=values["value"]))
+        case "read_as":
+            return Reason(_("“%(term)s” was read as “%(instead)s”.", **values))
+        case "read_loosely":
+            return Reason(_("“%(term)s” was read loosely: its characters in any order.", **values))
+    return None
+
+
+def _without_word(q: str, word: str) -> tuple[str, str]:
+    at = q.casefold().find(word.casefold())
+    if at < 0:
+        return "", ""
+    rest = " ".join((q[:at] + " " + q[at + len(word) :]).replace('""', " ").split())
+    return (url_with(q=rest), _("Ask without it")) if rest.strip('" -') else ("", "")
+
+
+def _without_filter(field: str, value: str, count: int) -> Reason:
+    parameters = _PARAMETERS.get(field, ())
+    given = [name for name in parameters if request.args.get(name)]
+    name = str(FIELD_NAMES[parameters[0]]) if parameters else f"{field}{value}"
+    text = ngettext(
+        "Without “%(name)s” there is %(num)d record.",
+        "Without “%(name)s” there are %(num)d records.",
+        count,
+        name=name,
+    )
+    return Reason(text, url_with(**dict.fromkeys(given)), _("Remove it")) if given else Reason(text)

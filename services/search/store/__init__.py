@@ -6,12 +6,14 @@ from services.search.store.answers import Hit, Page, Shelf, Suggestion, as_of, e
 from services.search.store.asking import QuestionArgs, SearchArgs, asked, question_of
 from services.search.store.index import holds, index_of, writer_of
 from services.search.store.rows import Base, Document, DocumentSequence, Rebuilds, Retouch
+from shared.search.port import Note
 
 __all__ = [
     "Base",
     "Document",
     "DocumentSequence",
     "Hit",
+    "Note",
     "Page",
     "QuestionArgs",
     "Rebuilds",

@@ -42,7 +42,7 @@ def writer_of(running: Runtime) -> SearchIndex | None:
         except BlockingIOError:
             lock.close()
             return None
-        _writers[running] = (EmbeddedIndex(folder), lock)
+        _writers[running] = (EmbeddedIndex(folder, writes=True), lock)
     return _writers[running][0]
 
 
