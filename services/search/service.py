@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.search import api, commands, pages, store
+from services.search import api, cli, commands, pages, store
 from services.search.handlers import handlers
 from shared.service import Service, Task
 
@@ -15,5 +15,6 @@ SERVICE = Service(
     pages=[pages.pages],
     handlers=handlers,
     tasks=[Task("index", commands.index_some, every_seconds=0.5)],
+    commands=[cli.rebuild],
     holds=store.holds,
 )

@@ -37,7 +37,6 @@ class _Rebuild:
 class _Progress:
     """What the writing process remembers between two steps; losing it costs a rebuild from its start."""
 
-    opened: bool = False
     rebuild: _Rebuild | None = None
     checked_at: float = field(default=float("-inf"))
 
@@ -56,15 +55,11 @@ def index_some(running: Runtime) -> bool:
     except IndexUnavailable as damage:
         # What is lost or damaged was given up; the next step finds its mark at 0 and copies everything again.
         log.warning("search.index_lost", error=str(damage))
-        progress.opened = False
         progress.rebuild = None
         return True
 
 
 def _step(running: Runtime, index: SearchIndex, progress: _Progress) -> bool:
-    if not progress.opened:
-        index.put([], mark=index.mark())  # an agency without documents has an index too
-        progress.opened = True
     with running.database.read() as session:
         wishes = session.get_one(Rebuilds, 1)
         retouches = session.scalar(select(Retouch.source_id).limit(1)) is not None
@@ -122,7 +117,6 @@ def _rebuild_some(running: Runtime, index: SearchIndex, progress: _Progress, wan
     """Fill the new index further; once it holds everything and agrees with the rows, let it answer."""
     if progress.rebuild is None:
         progress.rebuild = _Rebuild(index.rebuild(), wanted)
-        progress.rebuild.index.put([], mark=0)
     fresh = progress.rebuild.index
     if _copy(running, fresh, REBUILD_BATCH):
         with running.database.write() as session:
@@ -135,7 +129,8 @@ def _rebuild_some(running: Runtime, index: SearchIndex, progress: _Progress, wan
         return
     index.swap(fresh)
     with running.database.write() as session:
-        session.get_one(Rebuilds, 1).done = progress.rebuild.wanted
+        wishes = session.get_one(Rebuilds, 1)
+        wishes.done, wishes.copied = progress.rebuild.wanted, 0
     progress.rebuild = None
     progress.checked_at = time.monotonic()
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.search.store.rows import Document, Retouch
+from services.search.store.rows import Document, DocumentSequence, Rebuilds, Retouch
 from shared import http
 from shared.search.embedded import EmbeddedIndex
 from shared.search.port import SearchIndex
@@ -44,6 +44,13 @@ def writer_of(running: Runtime) -> SearchIndex | None:
             return None
         _writers[running] = (EmbeddedIndex(folder, writes=True), lock)
     return _writers[running][0]
+
+
+def rebuild_progress(session: Session) -> tuple[int, int]:
+    """How many wishes for a rebuild were fulfilled, and how far the present one is, in per cent."""
+    wishes = session.get_one(Rebuilds, 1)
+    newest = session.get_one(DocumentSequence, 1).last
+    return wishes.done, min(100, wishes.copied * 100 // newest) if newest else 0
 
 
 def holds(session: Session, source: str, key: str, at: tuple[int, int]) -> bool:
