@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from shared.testing import World
 from shared.testing import world as make_world
+from tests.browser_here import FLAGS, chromium_path, required
 
 
 @pytest.fixture
@@ -17,3 +19,15 @@ def world(tmp_path: Path) -> Iterator[World]:
     with make_world(tmp_path) as made:
         made.found()
         yield made
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A real browser. Where there is none the test is skipped, in CI it fails."""
+    path = chromium_path()
+    if path is None:
+        (pytest.fail if required() else pytest.skip)("Chromium is missing")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()

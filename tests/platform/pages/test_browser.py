@@ -3,66 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser_here import complaints
 
 from .agency import make_app, served
 
 pytestmark = pytest.mark.browser
-AXE = "axe-core@4.14.1"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-def absent(what: str) -> None:
-    """In CI a missing tool is a failure; elsewhere these tests are skipped."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing")
-    pytest.skip(f"{what} is missing")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        absent("Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "acm-tests" / f"{AXE}.js"
-    if not cache.exists():
-        if shutil.which("npm") is None:
-            absent("npm, which fetches axe-core")
-        folder = tmp_path_factory.mktemp("axe")
-        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), AXE]
-        subprocess.run(command, check=True, capture_output=True)
-        with tarfile.open(next(folder.glob("*.tgz"))) as archive:
-            script = archive.extractfile("package/axe.min.js")
-            assert script is not None
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            cache.write_bytes(script.read())
-    return cache.read_text()
 
 
 @pytest.fixture
@@ -102,23 +53,12 @@ def stored(app: Flask) -> list[dict[str, list[str]]]:
     return list(app.extensions["notes"].stored.values())
 
 
-def complaints(page: Page, axe: str) -> list[tuple[str, list[str]]]:
-    """What axe finds on the page as it is now."""
-    page.evaluate(f"{axe};null")
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = page.evaluate("rules => axe.run({runOnly: rules})", rules)["violations"]
-    return [(rule["id"], [str(node["target"]) for node in rule["nodes"]]) for rule in found]
-
-
-# --- how it looks ------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("language", "theme", "width"),
     [("zh", "light", 1920), ("en", "dark", 1280), ("en", "light", 360), ("zh", "dark", 360)],
 )
 def test_axe_finds_nothing_and_nothing_overflows(
-    context_of: Callable[..., BrowserContext], axe: str, site: str, language: str, theme: str, width: int
+    context_of: Callable[..., BrowserContext], site: str, language: str, theme: str, width: int
 ) -> None:
     page = context_of(language=language, theme=theme, width=width).new_page()
     refused: list[str] = []
@@ -131,42 +71,42 @@ def test_axe_finds_nothing_and_nothing_overflows(
     for path in ("/notes/list", "/notes/list?none=1", "/notes/new", "/notes/refuses/404"):
         page.goto(path)
         page.wait_for_load_state("networkidle")
-        assert complaints(page, axe) == [], path
+        assert complaints(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
     assert refused == []
 
 
 @pytest.mark.parametrize(("theme", "width"), [("dark", 1280), ("light", 360)])
 def test_axe_finds_nothing_in_what_opens(
-    context_of: Callable[..., BrowserContext], axe: str, theme: str, width: int
+    context_of: Callable[..., BrowserContext], theme: str, width: int
 ) -> None:
     page = context_of(theme=theme, width=width).new_page()
     page.goto("/notes/new")
     page.get_by_label("Name").fill("much too long")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("alert")).to_be_focused()
-    assert complaints(page, axe) == []
+    assert complaints(page) == []
     page.goto("/notes/list")
     page.keyboard.press("/")
     page.keyboard.type("tea")
     expect(page.locator("#acm-suggestions")).to_be_visible()
     page.keyboard.press("ArrowDown")
-    assert complaints(page, axe) == []
+    assert complaints(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Account of").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
-    assert complaints(page, axe) == []
+    assert complaints(page) == []
     page.keyboard.press("Escape")
     page.locator("[data-dialog=end]").click()
-    assert complaints(page, axe) == []
+    assert complaints(page) == []
     page.keyboard.press("Escape")
     if width < 992:
         page.get_by_role("button", name="Menu").click()
         expect(page.get_by_role("dialog", name="Menu")).to_be_focused()
-        assert complaints(page, axe) == []
+        assert complaints(page) == []
     act_as(page, "nobody")
     page.goto("/notes/refuses/404")
-    assert complaints(page, axe) == []
+    assert complaints(page) == []
 
 
 def test_charts_panels_and_alpine_work_under_the_policy(page: Page) -> None:
