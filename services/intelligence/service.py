@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.intelligence import api, store
+from services.intelligence import api, pages, store
 from shared.service import Service
 
 SERVICE = Service(
@@ -11,4 +11,5 @@ SERVICE = Service(
     description="Sources, findings with their evidence, and what they make of each client.",
     tables=store.Base.metadata,
     api=[api.api],
+    pages=[pages.pages],
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from shared import access
+from shared.pages import N_
 from shared.problem import invalid
 from shared.uow import UnitOfWork
 
-UNKNOWN = "This is unknown."
+UNKNOWN = N_("This is unknown.")
 
 
 def check_client(uow: UnitOfWork, client_id: str | None, action: str) -> None:

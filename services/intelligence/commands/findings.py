@@ -21,11 +21,22 @@ from services.intelligence.commands.clients import UNKNOWN, check_client
 from services.intelligence.domain import evidence
 from shared import access
 from shared.db import new_id
+from shared.pages import N_
 from shared.problem import conflict, forbidden, invalid
 from shared.uow import UnitOfWork
 from shared.workflow import Transition
 
-UNKNOWN_PERSON = "This person is unknown, or may not be named here."
+UNKNOWN_PERSON = N_("This person is unknown, or may not be named here.")
+NOT_STANDING = N_("Only a finding that stands can confirm another.")
+UNEARNED = N_(
+    "1 means confirmed: it needs two independent origins among the source and what corroborates it."
+)
+FAULTS = {
+    "not_one": N_("Name exactly one: a client, a market or a territory."),
+    "unnamed": N_("TLP:RED needs the people who may read it."),
+    "backwards": N_("This lies before the beginning."),
+    "future": N_("This lies in the future."),
+}
 ABOUT = ("client_id", "market", "territory_id")
 DEFAULTS: dict[str, Any] = {
     "client_id": None,
@@ -169,16 +180,14 @@ def _keep_about(finding: store.Finding, facts: Mapping[str, Any]) -> None:
 
 def _check(uow: UnitOfWork, facts: Mapping[str, Any], *, known: Mapping[str, Any] | None = None) -> None:
     """Refuse what cannot be stored, all fields at once. `known`: what was accepted of it before."""
-    errors = evidence.errors_of(facts, uow.now)
+    errors = {field: FAULTS[fault] for field, fault in evidence.errors_of(facts, uow.now).items()}
     before = known or {"source_id": None, "corroborated_by": [], "recipients": []}
     if facts["source_id"] != before["source_id"]:
         errors |= _source_errors(uow, facts["source_id"])
     errors |= _corroboration_errors(uow, facts, set(before["corroborated_by"]))
     errors |= _recipient_errors(uow, facts, set(before["recipients"]))
     if not errors and not _is_earned(uow, facts):
-        errors["credibility"] = (
-            "1 means confirmed: it needs two independent origins among the source and what corroborates it."
-        )
+        errors["credibility"] = UNEARNED
     if errors:
         raise invalid(errors)
 
@@ -197,7 +206,7 @@ def _corroboration_errors(uow: UnitOfWork, facts: Mapping[str, Any], accepted: s
         if other not in found:
             errors[f"corroborated_by.{place}"] = UNKNOWN
         elif found[other].state not in evidence.LIVE:
-            errors[f"corroborated_by.{place}"] = "Only a finding that stands can confirm another."
+            errors[f"corroborated_by.{place}"] = NOT_STANDING
     return errors
 
 

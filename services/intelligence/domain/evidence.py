@@ -102,18 +102,18 @@ def is_earned(credibility: int, source_ids: Iterable[str], origins: Mapping[str,
 
 
 def errors_of(facts: Mapping[str, Any], now: datetime) -> dict[str, str]:
-    """What cannot be taken of a finding's own fields, by field; whatever needs no look at anything else."""
+    """What cannot be taken of a finding's own fields: field to fault; whatever needs no look elsewhere."""
     errors: dict[str, str] = {}
     about = [name for name in ("client_id", "market", "territory_id") if facts.get(name)]
     if len(about) != 1:
-        errors["client_id"] = "Name exactly one: a client, a market or a territory."
+        errors["client_id"] = "not_one"
     if facts["label"] == "TLP:RED" and not facts["recipients"]:
-        errors["recipients"] = "TLP:RED needs the people who may read it."
+        errors["recipients"] = "unnamed"
     start, end = facts.get("valid_from"), facts.get("valid_until")
     if start and end and end < start:
-        errors["valid_until"] = "This lies before the beginning."
+        errors["valid_until"] = "backwards"
     if facts["collected_at"] > now + CLOCK_SKEW:
-        errors["collected_at"] = "This lies in the future."
+        errors["collected_at"] = "future"
     return errors
 
 

@@ -19,15 +19,6 @@ from shared import uow as units
 from shared.problem import missing
 from shared.tables import EventRow
 
-WARNINGS = {
-    "retracted": "A finding that confirms this one was retracted.",
-    "disputed": "A finding that confirms this one is disputed.",
-    "superseded": "A finding that confirms this one was corrected meanwhile.",
-    "unearned": "Fewer than two independent origins still confirm this: credibility 1 no longer holds.",
-    "expired": "Its valid time has ended.",
-    "stale": "Nobody has verified this for long: it may no longer hold.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Warn:
@@ -35,11 +26,6 @@ class Warn:
 
     reason: str
     finding_id: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The sentence, as an English message id."""
-        return WARNINGS[self.reason]
 
 
 @dataclass(frozen=True, kw_only=True)
