@@ -483,7 +483,8 @@ def _query(condition: Condition) -> Any:
             return make.phrase_query(schema, field, list(tokens))
         case Between(low, high):
             kind = _tantivy().FieldType.Unsigned
-            return make.range_query(schema, "order", kind, low, high, True, False)
+            # An open side must be called inclusive.
+            return make.range_query(schema, "order", kind, low, high, True, high is None)
         case Not(of):
             return make.boolean_query([(occur.Must, make.all_query()), (occur.MustNot, _query(of))])
         case AllOf(of):
