@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import click
 
+from contracts.accounts import Person
 from services.portal import commands, domain
 from shared import clock, config
 from shared.access import Book
@@ -27,7 +28,7 @@ from shared.service import Runtime, discover
 def token(settings: config.Settings, username: str, days: int, read_only: bool) -> None:
     """Print an API token for a person, alone on standard output."""
     running = _portal(settings)
-    person_id = _person(running, username)
+    person_id = _person(running, username).id
     with running.unit_of_work() as uow:
         made, issued = commands.issue_token(
             uow,
@@ -51,19 +52,19 @@ def password(settings: config.Settings, username: str) -> None:
     Ends the person's sessions and API tokens.
     """
     running = _portal(settings)
-    person_id = _person(running, username)
+    person = _person(running, username)
     if sys.stdin.isatty():
         chosen = click.prompt("New password", hide_input=True, confirmation_prompt=True)
     else:
         chosen = sys.stdin.readline().rstrip("\n")
-    fault = domain.password_fault(chosen, [username])
+    fault = domain.password_fault(chosen, domain.own_words(person))
     if fault:
         raise click.ClickException(
             f"this password cannot be taken ({fault}); use 12 to 128 characters that nobody guesses"
         )
     password_hash = commands.hash_password(chosen)
     with running.unit_of_work() as uow:
-        commands.set_password(uow, person_id=person_id, password_hash=password_hash)
+        commands.set_password(uow, person_id=person.id, password_hash=password_hash)
     commands.forget_first_password(running)
 
 
@@ -89,8 +90,8 @@ def _portal(settings: config.Settings) -> Runtime:
     return running
 
 
-def _person(running: Runtime, username: str) -> str:
-    """The id of the employed person of that name, also when nobody has folded them yet."""
+def _person(running: Runtime, username: str) -> Person:
+    """The employed person of that name, also when nobody has folded them yet."""
     found = _look_up(running, username)
     if found is None:
         for consumer in running.consumers(listen=False):
@@ -103,8 +104,8 @@ def _person(running: Runtime, username: str) -> str:
     return found
 
 
-def _look_up(running: Runtime, username: str) -> str | None:
+def _look_up(running: Runtime, username: str) -> Person | None:
     with running.database.read() as session:
         book: Book = running.book(session, clock.now())
     person = domain.named(book.people.values(), username)
-    return person.id if person is not None and person.status == "employed" else None
+    return person if person is not None and person.status == "employed" else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -14,9 +15,10 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from sqlalchemy.orm import Session
 
+from contracts.accounts import Person
 from contracts.portal import KeyPublished, KeyRetired, SessionRevoked
 from services.portal import domain, store
-from shared.access import Book
+from shared.access import Actor, Book
 from shared.db import new_id
 from shared.problem import Problem, conflict, forbidden, invalid, missing
 from shared.sealing import seal, unseal
@@ -84,17 +86,36 @@ def set_password(uow: UnitOfWork, *, person_id: str, password_hash: str) -> None
     uow.audit("password.recovered", person_id)
 
 
+def change_own_password(running: Runtime, *, who: Actor, present: str, password: str, address: str) -> None:
+    """A person changes their password: compares the present one, then changes it in one transaction.
+
+    Raises as `try_password` does, with the fault at the field `present`.
+    """
+    if not who.can_write:
+        raise forbidden("This token may only read.")
+    try:
+        attempt = try_password(
+            running, person=who.person, username=who.username, password=present, address=address
+        )
+    except Problem as problem:
+        if problem.kind != "wrong-password":
+            raise
+        raise invalid({"present": "This is not your present password."}) from problem
+    password_hash = hash_password(password)
+    with running.unit_of_work(who.username) as uow:
+        accept(uow, attempt)
+        token = uow.session.get(store.IssuedToken, who.session_id)
+        keep = token.session_id if token is not None else ""
+        change_password(uow, person_id=who.id, password_hash=password_hash, keep=keep)
+    forget_first_password(running)
+
+
 def change_password(uow: UnitOfWork, *, person_id: str, password_hash: str, keep: str = "") -> None:
     """A person changes their own password, having shown the present one; other sessions than `keep` end."""
     _set_password(uow, person_id, password_hash)
     query = store.tokens(person_id, domain.SESSION, uow.now)
     _revoke(uow, [row for row in uow.session.scalars(query) if row.session_id != keep])
     uow.audit("password.changed", person_id)
-
-
-def outdated(password_hash: str) -> bool:
-    """Whether a hash was made at an older cost, so that the password should be hashed again."""
-    return _HASHER.check_needs_rehash(password_hash)
 
 
 def forget_first_password(running: Runtime) -> None:
@@ -164,22 +185,57 @@ def _guesses(uow: UnitOfWork, key: str) -> store.Guesses:
 # --- signing in --------------------------------------------------------------------------------------------
 
 
-def refuse_sign_in(uow: UnitOfWork, *, person_id: str, account: str, address: str) -> None:
-    """Record a failed attempt. The typed name is not kept: people type passwords into its field."""
-    uow.audit("sign-in.failed", person_id or "unknown", account=account, address=address)
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A password that was right: whose, the hash that it was compared with, and under what it was counted."""
+
+    person_id: str
+    proved: str
+    account: str
+    address: str
+    again: str = ""
 
 
-def prove(uow: UnitOfWork, *, person_id: str, proved: str, again: str = "") -> bool:
-    """Whether the hash that a password was compared with, before this transaction, is still the person's.
+def try_password(
+    running: Runtime, *, person: Person | None, username: str, password: str, address: str
+) -> Attempt:
+    """Compare a password with a person's. Raises 429 after too many attempts, 422 when it is wrong.
 
-    `again`: the same password hashed at the present cost, kept in its place.
+    The sentence and the time are the same for somebody unknown, not invited yet or gone. Three steps, each
+    for itself: the attempt is counted for good, the slow comparison holds no transaction, then a failure is
+    recorded. `accept` belongs into the transaction of what the password was asked for.
     """
-    credential = uow.session.get(store.Credential, person_id, with_for_update=True)
-    if credential is None or credential.password_hash != proved:
-        return False
-    if again:
-        credential.password_hash = again
-    return True
+    secret = running.settings.secret
+    account = domain.guess_key(secret, "account", domain.folded(username))
+    origin = domain.guess_key(secret, "address", address)
+    with running.unit_of_work() as uow:
+        count_guess(uow, account=account, address=origin)
+    with running.database.read() as session:
+        credential = session.get(store.Credential, person.id) if person is not None else None
+    kept = credential.password_hash if credential is not None else None
+    if not matches(kept, password) or kept is None or person is None:
+        with running.unit_of_work() as uow:
+            uow.audit("sign-in.failed", person.id if person else "unknown", account=account, address=origin)
+        raise _wrong()
+    again = hash_password(password) if _HASHER.check_needs_rehash(kept) else ""
+    return Attempt(person.id, kept, account, origin, again)
+
+
+def accept(uow: UnitOfWork, attempt: Attempt) -> None:
+    """What an attempt was made for happens in this transaction: it is no guess. Raises 422 when it came late,
+    that is, when the password was changed or reset meanwhile.
+    """
+    credential = uow.session.get(store.Credential, attempt.person_id, with_for_update=True)
+    if credential is None or credential.password_hash != attempt.proved:
+        raise _wrong()
+    if attempt.again:
+        credential.password_hash = attempt.again
+    forgive_guess(uow, account=attempt.account, address=attempt.address)
+
+
+def _wrong() -> Problem:
+    # Says nothing of which of the two is wrong, or whether there is such a person.
+    return Problem(422, "wrong-password", "The username or the password is not right.")
 
 
 def sign_in(uow: UnitOfWork, *, person_id: str, device: str, secret: str, address: str, by: str) -> str:
@@ -306,8 +362,17 @@ def _close_links(uow: UnitOfWork, person_id: str) -> None:
 def create_token(
     uow: UnitOfWork, *, name: str, days: int, scope: str, secret: str
 ) -> tuple[str, store.IssuedToken]:
-    """A person makes an API token for themselves. It is answered once and never kept."""
+    """A person makes an API token for themselves. It is answered once and never kept.
+
+    Raises 422 for an empty name, an unknown scope, or a life that is not 1 to 366 days.
+    """
     _require_writing(uow)
+    if not 0 < len(name) <= 200:
+        raise invalid({"name": "Say what the token is for, in at most 200 characters."})
+    if not 1 <= days <= domain.API_TOKEN_LONGEST.days:
+        raise invalid({"days": "Choose 1 to 366 days."})
+    if scope not in domain.SCOPES:
+        raise invalid({"scope": "Choose what the token may do."})
     token, issued = issue_token(
         uow,
         person_id=uow.who.id,

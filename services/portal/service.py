@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.portal import cli, commands, store
+from services.portal import api, cli, commands, store
+from services.portal.pages import pages
 from shared import clock
 from shared.service import Runtime, Service, Task
 
@@ -23,6 +24,8 @@ SERVICE = Service(
     package="services.portal",
     description="Sign-in, sessions and API tokens, home, agency settings.",
     tables=store.Base.metadata,
+    api=api.apis,
+    pages=[pages],
     tasks=[Task("forget", _forget, every_seconds=300)],
     commands=[cli.token, cli.password, cli.keys],
     started=_publish_first_key,

@@ -55,6 +55,11 @@ def named(people: Iterable[Person], username: str) -> Person | None:
     return next((person for person in people if folded(person.username) == wanted), None) if wanted else None
 
 
+def own_words(person: Person) -> tuple[str, ...]:
+    """What a password of theirs must not hold."""
+    return (person.username, person.name, person.email.partition("@")[0], "广告客户管理")
+
+
 def worth_renewing(expires_at: datetime, started_at: datetime, now: datetime) -> bool:
     """Whether a session has less than half of its life left and may still go on."""
     return expires_at - now < SESSION_LIFE / 2 and renewed_until(started_at, now) > expires_at
