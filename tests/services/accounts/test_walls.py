@@ -89,6 +89,11 @@ def test_a_seat_called_off_before_it_began_hides_nothing(agency: Agency, rivals:
     agency.end(seat)
     agency.wall(rivals.mine, rivals.theirs, days=3650)
     assert agency.lists("almost", rivals.theirs)
+    running = agency.world.runtimes["accounts"]
+    with running.database.read() as session:
+        book = running.book(session, datetime.now(UTC))
+    later = datetime.now(UTC) + timedelta(days=2)  # when it would have begun
+    assert rivals.theirs not in book.hidden_by_wall(agency.who("almost"), later)
 
 
 def test_raising_names_whoever_is_on_both_teams(agency: Agency, rivals: Rivals) -> None:
