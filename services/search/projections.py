@@ -83,7 +83,7 @@ def of_finding(finding: Finding) -> Facts:
         body="\n".join(text for text in (finding.body, finding.quote, finding.market) if text),
         part=finding.part,
         method=finding.method,
-        source_id=finding.source_id,
+        source_id=finding.source_id or "",
         credibility=finding.credibility,
         valid_from=finding.valid_from or "",
         valid_until=finding.valid_until or "",

@@ -26,7 +26,8 @@ class Until(http.Instant):
         if len(str(value)) == 10:
             tomorrow = date.fromisoformat(value) + timedelta(days=1)
             return clock.start_of_day(tomorrow, http.runtime().settings.timezone)
-        return given + timedelta(microseconds=1)
+        # The index knows seconds.
+        return given.replace(microsecond=0) + timedelta(seconds=1)
 
 
 class QuestionArgs(ma.Schema):
