@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -249,8 +250,8 @@ def test_the_sign_in_page_shows_demo_people_only_in_the_demo(agency: World, tmp_
         world.found()
         browser = Browser(world)
         assert "demo agency" not in browser.page("/sign-in")
-        listed = '[{"username": "li.na", "name": "李娜", "roles": ["director"], "seats": ["AD"], "password": "pw-of-all"}]'
-        (tmp_path / "demo-sign-ins.json").write_text(listed)
+        lina = {"username": "li.na", "name": "李娜", "roles": ["director"], "seats": ["AD"]}
+        (tmp_path / "demo-sign-ins.json").write_text(json.dumps([lina | {"password": "pw-of-all"}]))
         page = browser.page("/sign-in")
         assert "李娜" in page
         assert "pw-of-all" in page
