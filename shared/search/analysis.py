@@ -59,6 +59,10 @@ _PLAIN = str.maketrans(
     | dict.fromkeys("’‘ʼ", "'")
     | dict.fromkeys("‐‑−", "-")
 )
+# Characters that OpenCC simplifies in some words only (瞭解, 憑藉, 回覆), and forms of Hong Kong that its table lacks.
+_BY_PHRASE = {
+    "瞭": "了", "藉": "借", "覆": "复", "甦": "苏", "衹": "只", "衞": "卫", "枱": "台", "敍": "叙"
+}  # fmt: skip
 _MARKS = re.compile("[\u0300-\u036f]")
 # Marks and letters that only mean something together with the character before them.
 _COMPOSES = re.compile("[\u3099\u309a\u1161-\u11ff]")
@@ -156,7 +160,8 @@ def _simplified() -> dict[int, str]:
         raise ModuleNotFoundError("opencc-purepy is not installed; it holds the table of Chinese characters")
     table = Path(spec.submodule_search_locations[0], "dicts", "TSCharacters.txt").read_text(encoding="utf-8")
     pairs = (line.split("\t") for line in table.splitlines() if "\t" in line and not line.startswith("#"))
-    return {ord(old): new.split()[0] for old, new in pairs if len(old) == 1 and len(new.split()[0]) == 1}
+    folds = {ord(old): new.split()[0] for old, new in pairs if len(old) == 1 and len(new.split()[0]) == 1}
+    return folds | str.maketrans(_BY_PHRASE)
 
 
 @cache

@@ -72,7 +72,7 @@ def _adjacent(field: str, tokens: tuple[str, ...]) -> Condition:
 
 def term_condition(term: Term, room: _Room = "text") -> Condition:
     """A document holds a term, or belongs to a client of whom it is a name."""
-    if term.phrase:
+    if term.phrase and len(term.units) > 1:
         held: Condition = Phrase(f"{room}_units", phrase_tokens(term))
     else:
         held = AllOf(tuple(unit_condition(unit, room) for unit in term.units))

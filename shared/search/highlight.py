@@ -51,7 +51,7 @@ def _found(folded: str, terms: tuple[Term, ...]) -> Iterator[tuple[int, int]]:
     words = [token for token in analysis.tokens(folded) if not token.han] if spelled else []
     pieces = [piece for token in words for piece in _pieces(token)]
     for term in terms:
-        if term.phrase:
+        if term.phrase and len(term.units) > 1:
             yield from _phrase(folded, term)
             continue
         for unit in term.units:

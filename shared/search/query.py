@@ -57,7 +57,7 @@ class Term:
     """What was typed as one word or phrase. `client_ids`: clients of which it is a name, which then satisfy
     it.
 
-    `phrase`: its units stand one after another.
+    `phrase`: its units stand one after another, and are never read loosely.
     """
 
     typed: str
@@ -247,8 +247,7 @@ def term_of(typed: str, *, phrase: bool = False) -> Term:
             (_han(token.text) if not phrase else [_run(token.text)]) if token.han else [_word(token.text)]
         )
     )
-    # A phrase of several units is found as a phrase; one unit is one already.
-    return Term(typed.strip(), folded, units, phrase and len(units) > 1)
+    return Term(typed.strip(), folded, units, phrase)
 
 
 def _word(text: str) -> Unit:

@@ -26,7 +26,9 @@ class Loose:
 
 
 def loosened(engine: Engine, base: Condition, term: Term) -> Loose | None:
-    """The looser reading of a term, or None where there is none."""
+    """The looser reading of a term, or None where there is none. A phrase is meant as it is written."""
+    if term.phrase:
+        return None
     if any(unit.kind == "word" for unit in term.units):
         return _corrected(engine, base, term)
     return _by_characters(term)
@@ -41,7 +43,7 @@ def _by_characters(term: Term) -> Loose | None:
     units = tuple(Unit("char", char, (char,)) for char in chars)
     condition = AnyOf(tuple(Is("text_units", (char,)) for char in chars), least)
     return Loose(
-        replace(term, units=units, phrase=False), condition, Note("read_loosely", {"term": term.typed})
+        replace(term, units=units), condition, Note("read_loosely", {"term": term.typed})
     )
 
 
@@ -64,7 +66,7 @@ def _corrected(engine: Engine, base: Condition, term: Term) -> Loose | None:
         conditions.append(Is("text_words", tuple(words)))
         instead.append(words[0])
     note = Note("read_as", {"term": term.typed, "instead": " ".join(instead)})
-    return Loose(replace(term, units=tuple(units), phrase=False), AllOf(tuple(conditions)), note)
+    return Loose(replace(term, units=tuple(units)), AllOf(tuple(conditions)), note)
 
 
 def _held(unit: Unit) -> Condition:
