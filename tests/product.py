@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 90.0
+IDLE_SECONDS = 2.0
 ACM = [sys.executable, "-c", "from shared.cli import main; main()"]
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -125,6 +126,7 @@ class Client:
         self._port = port
         self._token = token
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._used_at = time.monotonic()
 
     def call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -134,6 +136,9 @@ class Client:
         data = None
         if body is not None:
             data, sent["Content-Type"] = json.dumps(body), "application/json"
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self._connection.close()  # the server may close what is idle at the very moment of a request
+        self._used_at = time.monotonic()
         try:
             self._connection.request(method, path, data, sent)
             answer = self._connection.getresponse()
