@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from services.search.commands.documents import forget_retouched, retouch_some
 from services.search.projections import CLIENT, may_name_source
-from services.search.store import Document, Rebuilds, Retouch, writer_of
+from services.search.store import Document, Rebuilds, Retouch, index_of, writer_of
 from shared.search.port import IndexDocument, IndexUnavailable, SearchIndex, census
 from shared.service import Runtime
 
@@ -77,6 +77,11 @@ def _step(running: Runtime, index: SearchIndex, progress: _Progress) -> bool:
             wish_for_rebuild(running)
             return True
     return touched or copied > 0
+
+
+def index_agrees(running: Runtime) -> bool:
+    """Whether the index holds just what the rows say, by count and digest; true before all is copied."""
+    return _agrees(running, index_of(running))
 
 
 def wish_for_rebuild(running: Runtime) -> int:

@@ -46,6 +46,14 @@ def writer_of(running: Runtime) -> SearchIndex | None:
     return _writers[running][0]
 
 
+def let_go_of_writer(running: Runtime) -> None:
+    """Let another process write."""
+    if running in _writers:
+        index, lock = _writers.pop(running)
+        index.close()
+        lock.close()
+
+
 def rebuild_progress(session: Session) -> tuple[int, int]:
     """How many wishes for a rebuild were fulfilled, and how far the present one is, in per cent."""
     wishes = session.get_one(Rebuilds, 1)
