@@ -31,7 +31,7 @@ def client_panel(client_id: str) -> ResponseReturnValue:
     commands.note_reads(http.uow, views)
     columns = standing.subquery().c
     grouped = session.execute(select(columns.part, func.count()).group_by(columns.part))
-    counts: dict[str, int] = dict(iter(grouped.tuples()))
+    counts: dict[str, int] = {row[0]: row[1] for row in grouped}
     return render_template(
         "client_panel.html",
         client_id=client_id,
