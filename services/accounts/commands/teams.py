@@ -9,7 +9,7 @@ from services.accounts import domain, store
 from services.accounts.commands.scope import scope_of
 from shared.access import Subject
 from shared.db import new_id
-from shared.problem import conflict, invalid
+from shared.problem import Problem, conflict, invalid
 from shared.uow import UnitOfWork
 
 
@@ -25,8 +25,7 @@ def assign(
     """Give a person a seat (T2 CAE, T11 AM, T3 AD) for a period; without a start it begins now.
 
     Raises 404 for a client that may not be seen; 422 for an empty period, somebody not employed, and where
-    a wall or its cooling-off stands between (naming no client: the actor may not see the other one); 409 when
-    the person holds the same seat at some instant of the period.
+    a wall or its cooling-off stands between (told to those only who may know of it); 409 when the person holds the same seat at some instant of the period.
     """
     client = store.client(uow.session, client_id, scope_of(uow), for_update=True)
     uow.require("team.manage", Subject(client_id=client.id))
@@ -133,11 +132,24 @@ def _refuse_twice(
 
 
 def _refuse_across(uow: UnitOfWork, client_id: str, person: store.Person, period: domain.Period) -> None:
-    """A wall's other side may be hidden from whoever acts: the refusal names no client and no wall."""
     for wall in store.standing_walls(uow.session, client_id):
         for seat in store.seats(uow.session, person_id=person.id, client_ids=[wall.beyond(client_id)]):
             if domain.across(period, seat.period, cooling_off_days=wall.cooling_off_days, now=uow.now):
-                raise invalid(
-                    {"person_id": "%(name)s cannot join this team in that period; a director can tell why."},
-                    name=person.name,
-                )
+                raise _across(uow, person, seat.client_id)
+
+
+def _across(uow: UnitOfWork, person: store.Person, other_id: str) -> Problem:
+    """The refusal names the wall's other side only to whoever may know of the wall and of that client."""
+    if uow.actor is not None and not (uow.actor.may("wall.list") and uow.actor.scope.lists(other_id)):
+        return invalid(
+            {"person_id": "%(name)s cannot join this team in that period; a director can tell why."},
+            name=person.name,
+        )
+    other = store.client(uow.session, other_id, scope_of(uow))
+    return invalid(
+        {
+            "person_id": "A wall stands between: %(name)s is on the team of %(client)s then, or cools off from it."
+        },
+        name=person.name,
+        client=other.name,
+    )

@@ -131,6 +131,9 @@ def test_P3_nobody_is_assigned_across_a_wall_and_the_refusal_names_no_client(
     assert answer.get_json()["errors"][0]["field"] == "person_id"
     for secret in (rivals.theirs, "对手乙", "乙方", "wall"):
         assert secret not in text
+    told = agency.api("dora").post(team, {"person_id": agency.who("ben"), "role": "CAE"})
+    assert told.status_code == 422
+    assert "对手乙" in told.get_data(as_text=True)
     agency.person("free")
     assert agency.api("anna").post(team, {"person_id": agency.who("free"), "role": "CAE"}).status_code == 201
 
