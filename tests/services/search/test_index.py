@@ -1,4 +1,4 @@
-"""The index is a copy: whatever order deliveries take, whatever is lost, it comes to hold what the rows say."""
+"""The index is a copy: whatever order deliveries take, whatever is lost, it comes to hold what rows say."""
 
 from __future__ import annotations
 
