@@ -8,8 +8,8 @@ streams that engines index:
 - `pairs`: one token a position: Han bigrams, English stems. It decides what matches and carries phrases.
 - `units`: one token a position: single Han characters, English stems. Mixed phrases, one-character words, and
   the looser reading of an answer that would be empty.
-- `words`: stems and joined forms of compounds (`e-commerce` also as `ecommerc`), and the words of Han text.
-- `ranked`: the words in order with marks between them, from which `ranking` counts.
+- `words`: stems, and joined forms of compounds (`e-commerce` also as `ecommerc`).
+- `ranked`: the words in order, those of Han text too (rjieba), with marks between them, for `ranking`.
 
 The fold from traditional to simplified is OpenCC's table of characters, not of phrases: so that any
 part of a text folds as it does within the text, which makes every substring findable in either
@@ -59,7 +59,7 @@ _PLAIN = str.maketrans(
     | dict.fromkeys("’‘ʼ", "'")
     | dict.fromkeys("‐‑−", "-")
 )
-# Characters that OpenCC simplifies in some words only (瞭解, 憑藉, 回覆), and forms of Hong Kong that its table lacks.
+# What OpenCC simplifies in some words only (瞭解, 憑藉, 回覆), and forms of Hong Kong that its table lacks.
 _BY_PHRASE = {
     "瞭": "了", "藉": "借", "覆": "复", "甦": "苏", "衹": "只", "衞": "卫", "枱": "台", "敍": "叙"
 }  # fmt: skip
@@ -323,7 +323,6 @@ def analyse_normal(folded: str) -> Analysis:
             pairs.extend(map("".join, itertools.pairwise(run)))
             pairs.append(run[-1])
             units.extend(run)
-            words.extend(cut_for_search(run))
             ranked.extend(cut(run))
             ranked.append("")
         else:

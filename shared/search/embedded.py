@@ -55,6 +55,7 @@ _HEAP = 15_000_000
 _MARK_ID = "\x00mark"
 _VERSION_BITS = 40
 _MAGIC = 1337
+_FEW = 4
 _POSITIONED = ("text_pairs", "text_units", "title_pairs", "title_units", "source_units")
 
 
@@ -477,7 +478,10 @@ def _query(condition: Condition) -> Any:
     match condition:
         case Is(field, (value,)):
             return make.term_query(schema, field, value, index_option="basic")
+        case Is(field, values) if 0 < len(values) <= _FEW:
+            return make.boolean_query([(occur.Should, _query(Is(field, (value,)))) for value in values])
         case Is(field, values):
+            # tantivy gathers the whole set before it looks at anything else: good for many, rare values.
             return make.term_set_query(schema, field, list(values)) if values else make.empty_query()
         case Phrase(field, tokens):
             return make.phrase_query(schema, field, list(tokens))

@@ -42,9 +42,7 @@ def _by_characters(term: Term) -> Loose | None:
     least = len(chars) if len(chars) == 2 else math.ceil(0.6 * len(chars))
     units = tuple(Unit("char", char, (char,)) for char in chars)
     condition = AnyOf(tuple(Is("text_units", (char,)) for char in chars), least)
-    return Loose(
-        replace(term, units=units), condition, Note("read_loosely", {"term": term.typed})
-    )
+    return Loose(replace(term, units=units), condition, Note("read_loosely", {"term": term.typed}))
 
 
 def _corrected(engine: Engine, base: Condition, term: Term) -> Loose | None:

@@ -20,23 +20,28 @@ ARTICLE = "銷售部經(jīng)理對回款率負責。產(chǎn)品的市場份�
 
 @pytest.fixture
 def filled(library: Library) -> Library:
-    library.put(
-        [
-            IndexDocument(
-                id="c1", epoch=1, version=1, kind="client", client_id="c1", label="TLP:GREEN", listing=True,
-                title="华禾食品有限公司", names=("禾子", "Huahe Foods"),
-            ),
-            finding("zh", title="市场份额", body="华东渠道下沉，经理认为消费者更年轻。", part="market_status",
-                    method="interview", source_id="s1", source_name="食品行业周刊", collected_at=NOW - timedelta(days=9)),
-            finding("hant", title="季度觀察", body=ARTICLE, part="market_status", method="intelligence",
-                    source_id="s2", source_name="Trade Weekly", collected_at=NOW - timedelta(days=40)),
-            finding("en", client_id="c2", title="Campaigns for running shoes", label="TLP:GREEN", part="marketing_plan",
-                    body="Nordlys' e-commerce campaigns beat L'Oréal in Düsseldorf. Budget: 1,200,000 EUR.",
-                    method="survey", collected_at=NOW - timedelta(days=400)),
-            finding("mixed", client_id=None, title="TCL电视 price war", body="5G手机 and the A股 market", label="TLP:CLEAR",
-                    collected_at=NOW - timedelta(days=100)),
-        ]
+    client = IndexDocument(
+        id="c1", epoch=1, version=1, kind="client", client_id="c1", label="TLP:GREEN", listing=True,
+        title="华禾食品有限公司", names=("禾子", "Huahe Foods"),
     )  # fmt: skip
+    chinese = finding(
+        "zh", title="市场份额", body="华东渠道下沉，经理认为消费者更年轻。", part="market_status",
+        method="interview", source_id="s1", source_name="食品行业周刊", collected_at=NOW - timedelta(days=9),
+    )  # fmt: skip
+    traditional = finding(
+        "hant", title="季度觀察", body=ARTICLE, part="market_status", method="intelligence",
+        source_id="s2", source_name="Trade Weekly", collected_at=NOW - timedelta(days=40),
+    )  # fmt: skip
+    english = finding(
+        "en", client_id="c2", title="Campaigns for running shoes", label="TLP:GREEN", part="marketing_plan",
+        body="Nordlys' e-commerce campaigns beat L'Oréal in Düsseldorf. Budget: 1,200,000 EUR.",
+        method="survey", collected_at=NOW - timedelta(days=400),
+    )  # fmt: skip
+    mixed = finding(
+        "mixed", client_id=None, title="TCL电视 price war", body="5G手机 and the A股 market",
+        label="TLP:CLEAR", collected_at=NOW - timedelta(days=100),
+    )  # fmt: skip
+    library.put([client, chinese, traditional, english, mixed])
     return library
 
 

@@ -154,18 +154,16 @@ _WRITER = """
     from tests.platform.search.library import finding
     index = EmbeddedIndex(sys.argv[1], writes=True)
     for mark in range(1, 10_000):
-        index.put([finding(f"m{mark:05}-{n}", title=f"word m{mark:05}", body="text " * 300) for n in range(5)], mark=mark)
+        batch = [finding(f"m{mark:05}-{n}", title="word", body="text " * 300) for n in range(5)]
+        index.put(batch, mark=mark)
         print(mark, flush=True)
 """
 
 
 @pytest.mark.parametrize("commits", [1, 4, 9])
 def test_a_killed_writer_loses_nothing_committed(tmp_path: Path, commits: int) -> None:
-    child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(_WRITER), str(tmp_path / "index")],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    code = [sys.executable, "-c", textwrap.dedent(_WRITER), str(tmp_path / "index")]
+    child = subprocess.Popen(code, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     said = [int(child.stdout.readline()) for _ in range(commits)]
     os.kill(child.pid, signal.SIGKILL)
