@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from shared.testing import world as make_world
-from tests.services.search.conftest import DOCUMENTS, EXPORT, SUGGESTIONS, Desk, furnish
+from tests.services.search.conftest import CLIENTS, DOCUMENTS, EXPORT, SUGGESTIONS, Desk, furnish
 
 NOW = datetime.fromisoformat("2026-11-24T08:00:00+00:00")
 REQUESTS: list[tuple[str, dict[str, Any]]] = [
@@ -72,17 +72,30 @@ def test_hidden_data_changes_no_byte_of_any_answer(tmp_path: Path) -> None:
             desk.finding(f"禾澜{title}", "价格下调。", client="禾澜乳业", **facts, method="interview")
         desk.client("蓝亭酒店", english_name="Lanting Hotels")
         world.settle()
+        walled = [desk.ids["云岭乳业"], desk.ids["禾澜乳业"]]
+        wall = {"client_ids": walled, "reason": "competitors", "cooling_off_days": 0}
+        desk.api("admin").make("/accounts/v1/walls", wall)
+        world.settle()
         before = {username: _answers(desk, username) for username in READERS}
 
         _hide(desk)
         world.settle()
         for username in READERS:
-            for request, one, other in zip(
-                range(1000), before[username], _answers(desk, username), strict=False
-            ):
-                assert one == other, (username, request)
-        # The director sees it, so it was there.
+            _compare(desk, username, before[username])
+
+        _hide_behind_the_wall(desk)
+        world.settle()
+        for username in ("ben", "audie"):
+            _compare(desk, username, before[username])
+        # Others see it, so it was there.
         assert desk.found("canary", by="dora")["total"] > 100
+        assert desk.found("穿墙", by="cat")["total"] == 10
+
+
+def _compare(desk: Desk, username: str, before: list[bytes]) -> None:
+    after = _answers(desk, username)
+    for number, (one, other) in enumerate(zip(before, after, strict=True)):
+        assert one == other, (username, number)
 
 
 def _hide(desk: Desk) -> None:
@@ -104,3 +117,10 @@ def _hide(desk: Desk) -> None:
         desk.finding(f"云岭 canary 份额 {n}", "市场份额 campaign", client="云岭乳业", **red)
         desk.finding(f"蓝亭 canary 份额 {n}", "市场份额 campaign", client="蓝亭酒店")
         desk.finding(f"草稿 canary 份额 {n}", "市场份额 campaign", client="云岭乳业", draft=True)
+
+
+def _hide_behind_the_wall(desk: Desk) -> None:
+    """What every colleague reads but those across the wall."""
+    desk.api("admin").patch(f"{CLIENTS}/{desk.ids['云岭乳业']}", {"aliases": ["云岭", "份额", "价格"]})
+    for n in range(10):
+        desk.finding(f"穿墙 份额 canary {n}", "市场份额 campaign", client="云岭乳业", label="TLP:GREEN")
