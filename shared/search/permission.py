@@ -65,5 +65,6 @@ def _listing(scope: Scope) -> Condition | None:
     if scope.everything:
         return _LISTING
     if scope.directory:
-        return AllOf((_LISTING, Not(_clients(scope.shy)))) if scope.shy else _LISTING
+        shy = scope.shy - scope.cleared
+        return AllOf((_LISTING, Not(_clients(shy)))) if shy else _LISTING
     return AllOf((_LISTING, _clients(scope.cleared))) if scope.cleared else None

@@ -181,8 +181,10 @@ def test_a_killed_writer_loses_nothing_committed(tmp_path: Path, commits: int) -
 
 def test_a_document_with_everything_and_with_nothing(library: Library) -> None:
     full = IndexDocument(
-        id="full", epoch=2**20, version=2**30, kind="finding", client_id="c1", label="TLP:AMBER", recipients=("p", "q"),
-        title="t\x00i\x1et\x1fl\ne", body="b" * 65536, names=("", "名"), part="p", method="m", source_id="s",
+        id="full", epoch=2**20, version=2**30, kind="finding", client_id="c1", label="TLP:AMBER",
+        recipients=("p", "q"),
+        title="t\x00i\x1et\x1fl\ne", body="b" * 65536, names=("", "名"),
+        part="p", method="m", source_id="s",
         source_name="\n", reliability="F", credibility=6, valid_from=NOW, valid_until=NOW, collected_at=NOW,
         verified_at=NOW, owner="o",
     )  # fmt: skip

@@ -22,8 +22,9 @@ from tests.platform.search.conftest import NOW
 
 def ranked(**fields: object) -> Ranked:
     given: dict[str, object] = {
-        "id": "a", "kind": "finding", "client": "-", "part": "market_status", "reliability": "B", "credibility": 2,
-        "fresh_from": int(NOW.timestamp()), "valid_until": 0, "name": "", "title": "", "body": "",
+        "id": "a", "kind": "finding", "client": "-", "part": "market_status", "reliability": "B",
+        "credibility": 2, "fresh_from": int(NOW.timestamp()), "valid_until": 0,
+        "name": "", "title": "", "body": "",
     }  # fmt: skip
     return Ranked(**{**given, **fields})  # type: ignore[arg-type]
 
