@@ -23,7 +23,8 @@ _PAGES = {
     "finding": "/intelligence/findings/",
     "source": "/intelligence/sources/",
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+_CONTROLS = ("\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def page_of(kind: str, key: str) -> str:
 def cell(value: object) -> str:
     """A value as a cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_CONTROLS) or text.lstrip().startswith(_FORMULA) else text
 
 
 def csv_lines(rows: Iterable[Sequence[object]]) -> str:
