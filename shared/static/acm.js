@@ -14,6 +14,9 @@
     return element;
   };
 
+  // Not form.method: a field named "method" would stand in its place.
+  const posts = (form) => form?.getAttribute("method")?.toLowerCase() === "post";
+
   // --- drafts: what was typed outlives a crash, a closed tab and a server that is down -------------------
   // One entry per person and form. Another person on the same browser has other keys and never sees them.
   const DRAFT_DAYS = 30;
@@ -203,7 +206,7 @@
   document.addEventListener("change", (event) => { const form = event.target.form; if (form?.dataset.keep) keepDraft(form); });
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post") return;
+    if (event.defaultPrevented || !posts(form)) return;
     if (form.dataset.keep && $("[data-form-notice]", form)) {
       event.preventDefault();
       sendKept(form, event.submitter);
@@ -270,7 +273,7 @@
       event.preventDefault();
       searchBox.focus();
       searchBox.select();
-    } else if (control && event.key === "Enter" && event.target.form?.method === "post") {
+    } else if (control && event.key === "Enter" && posts(event.target.form)) {
       event.preventDefault();
       event.target.form.requestSubmit();
     }

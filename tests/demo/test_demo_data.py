@@ -307,3 +307,17 @@ def test_contradictions_are_refused(tmp_path: Path, file: str, old: str, new: st
         copy.write_text(mended, encoding="utf-8")
     with pytest.raises(DemoError, match=complaint):
         load(TODAY, tmp_path)
+
+
+def test_no_public_source_names_a_walled_client(demo: Demo) -> None:
+    walled = {slug for wall in demo.walls for slug in wall["client_ids"]}
+    names = [
+        name
+        for client in demo.clients
+        if client.slug in walled
+        for name in (client.body["name"], client.body["english_name"], *client.body["aliases"])
+    ]
+    for source in demo.sources:
+        if source.body["client_id"] is None:
+            told = source.body["name"] + source.body["url"]
+            assert not [name for name in names if name.lower() in told.lower()], source.slug
