@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from shared.access import LABELS, Scope
 from shared.search import analysis
 from shared.search.port import QueryError
+from shared.search.weights import RARE, weight_of
 
 MOST_CHARACTERS = 1000
 MOST_TERMS = 32
@@ -101,10 +102,11 @@ class Aliases:
         self._clients: dict[tuple[str, ...], set[str]] = {}
         self._longest: dict[str, int] = {}
         for name, client_id in names:
-            key = tuple(atom.text for atom in _atoms(analysis.normalise(name).text))
-            if len("".join(key)) > 1:
+            atoms = list(_atoms(analysis.normalise(name).text))
+            for length in _lengths(atoms):
+                key = tuple(atom.text for atom in atoms[:length])
                 self._clients.setdefault(key, set()).add(client_id)
-                self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
+                self._longest[key[0]] = max(self._longest.get(key[0], 0), length)
 
     def at(self, atoms: list[_Atom], start: int, scope: Scope) -> tuple[int, tuple[str, ...]]:
         """The longest name that begins at an atom: how many atoms, and whose it is (0 and nobody: none)."""
@@ -129,6 +131,19 @@ class Aliases:
             if scope.lists(client_id)
         }
         return tuple(sorted(found))
+
+
+def _lengths(atoms: list[_Atom]) -> Iterator[int]:
+    """How much of a name stands for it: all of it; of a name in letters also its beginning, where that is
+    two words or one that is no common word (`Starcoast` of Starcoast Hotels, but not `Global` of
+    Global Foods)."""
+    if len("".join(atom.text for atom in atoms)) > 1:
+        yield len(atoms)
+    for length in range(1, len(atoms)):
+        if any(atom.han for atom in atoms):
+            return
+        if length > 1 or (len(atoms[0].text) > 3 and weight_of(atoms[0].text) >= RARE):
+            yield length
 
 
 def _holds(key: tuple[str, ...], wanted: tuple[str, ...]) -> bool:

@@ -10,15 +10,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
-from importlib import resources
 
 from shared.search.analysis import WORD_MARK
 from shared.search.query import Term, Unit
+from shared.search.weights import RARE, weight_of
 
 DAY = 86400.0
-RARE = 9.0
-"""The weight of a word that the table does not hold."""
 _SATURATION = 1.2
 _LENGTHS = {
     "title": (3.0, 0.5, 10.0),
@@ -96,22 +93,11 @@ class Score:
     terms: tuple[tuple[str, float], ...]
 
 
-@cache
-def _table() -> dict[str, float]:
-    """The weights of words (inverse document frequency), a line for each weight."""
-    table: dict[str, float] = {}
-    for line in resources.files(__package__).joinpath("idf.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            weight, words = line.split("\t")
-            table.update(dict.fromkeys(words.split(" "), float(weight)))
-    return table
-
-
 def weight(unit: Unit) -> float:
     """What finding a unit is worth: a rare word more than a common one."""
     if unit.kind == "han":
-        return _table().get(unit.text, RARE)
-    return max((_table().get(token, RARE) for token in unit.tokens), default=RARE)
+        return weight_of(unit.text)
+    return max(map(weight_of, unit.tokens), default=RARE)
 
 
 class _Stream:

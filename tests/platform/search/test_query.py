@@ -12,7 +12,16 @@ from shared.search.query import MOST_CHARACTERS, Aliases, Filter, parse
 from tests.platform.search.library import DIRECTOR
 
 NAMES = Aliases(
-    [("华禾食品有限公司", "c1"), ("华禾", "c1"), ("Nova Foods", "c2"), ("北辰", "c3"), ("X", "c4")]
+    [
+        ("华禾食品有限公司", "c1"),
+        ("华禾", "c1"),
+        ("Nova Foods", "c2"),
+        ("北辰", "c3"),
+        ("X", "c4"),
+        ("Starcoast Hotels", "c5"),
+        ("Blue Whale Bank", "c6"),
+        ("Global Foods", "c7"),
+    ]
 )
 
 
@@ -81,7 +90,9 @@ def test_what_must_not_be_there() -> None:
         ("华禾食品有限公司", [("华禾食品有限公司", ("c1",))]),
         ("華禾", [("华禾", ("c1",))]),
         ("nova foods campaign", [("nova foods", ("c2",)), ("campaign", ())]),
-        ("nova", [("nova", ())]),
+        ("starcoast breakfast", [("starcoast", ("c5",)), ("breakfast", ())]),
+        ("blue whale", [("blue whale", ("c6",))]),
+        ("global", [("global", ())]),
         ('"华禾"', [("华禾", ())]),
         ("x", [("x", ())]),
     ],
