@@ -25,7 +25,8 @@ def assign(
     """Give a person a seat (T2 CAE, T11 AM, T3 AD) for a period; without a start it begins now.
 
     Raises 404 for a client that may not be seen; 422 for an empty period, somebody not employed, and where
-    a wall or its cooling-off stands between (told to those only who may know of it); 409 when the person holds the same seat at some instant of the period.
+    a wall or its cooling-off stands between (told to those only who may know of it); 409 when
+    the person holds the same seat at some instant of the period.
     """
     client = store.client(uow.session, client_id, scope_of(uow), for_update=True)
     uow.require("team.manage", Subject(client_id=client.id))
@@ -147,9 +148,7 @@ def _across(uow: UnitOfWork, person: store.Person, other_id: str) -> Problem:
         )
     other = store.client(uow.session, other_id, scope_of(uow))
     return invalid(
-        {
-            "person_id": "A wall stands between: %(name)s is on the team of %(client)s then, or cools off from it."
-        },
+        {"person_id": "Across a wall: %(name)s is on the team of %(client)s then, or cools off from it."},
         name=person.name,
         client=other.name,
     )
