@@ -15,6 +15,7 @@ from sqlalchemy import select
 from contracts.accounts import Client, ClientChanged, ClientCreated
 from contracts.event import Event
 from services.accounts import commands, store
+from shared import inbox
 from shared.inbox import Consumer, Fold, Handler, Reaction
 from shared.log.port import Record
 from shared.tables import DeadLetterRow
@@ -216,3 +217,21 @@ def test_what_is_no_event_at_all_becomes_a_dead_letter(two_clients: Any, tmp_pat
     fold = Fold(Client, lambda uow, event, client: kept.append(client.name))
     drain(consumer(made, [fold], [Record("accounts", 0, 1, "{]"), records[0]], "junk"))
     assert kept == ["甲"]
+
+
+def test_a_batch_is_cut_into_short_transactions_so_that_others_can_write(
+    two_clients: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, records = two_clients
+    monkeypatch.setattr(inbox, "HOLD_SECONDS", -1.0)
+    log: list[tuple[str, int]] = []
+    transactions: set[int] = set()
+
+    def fold(uow: Any, event: Event, shape: Any) -> None:
+        log.append((event.key, event.version))
+        transactions.add(id(uow))
+        kept.append(uow)  # so that no two have the same id
+
+    kept: list[Any] = []
+    drain(consumer(made, [Fold(Client, fold)], records, "short"))
+    assert len(log) == len(records) == len(transactions)
