@@ -1,7 +1,7 @@
 """The log without a broker: consumers read the publisher's own events table, in commit order.
 
 Writes to a SQLite file are serial (`BEGIN IMMEDIATE`), so ids are committed in order and "id greater than
-mine" misses nothing. A datagram wakes consumers within a millisecond; where none arrives they look anyway.
+mine" misses nothing. A datagram wakes consumers within a millisecond; where none can be had they look often.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.db import Database, database
 from shared.log.port import Positions, Record
 from shared.tables import EventRow
 
-FALLBACK_SECONDS = 0.1
+UNWOKEN_SECONDS = 0.1
 
 
 class EmbeddedLog:
@@ -75,9 +75,8 @@ class EmbeddedReader:
 
     def wait(self, seconds: float) -> None:
         """Sleep until woken, at most so long."""
-        seconds = min(seconds, FALLBACK_SECONDS)
         if self._socket is None:
-            time.sleep(seconds)
+            time.sleep(min(seconds, UNWOKEN_SECONDS))
             return
         self._socket.settimeout(seconds)
         with suppress(TimeoutError):
