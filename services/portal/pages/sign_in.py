@@ -43,7 +43,7 @@ def sign_in() -> ResponseReturnValue:
         attempt = commands.try_password(
             running, person=person, username=username, password=password, address=_address()
         )
-        with running.unit_of_work() as uow:
+        with running.unit_of_work(person.username if person else None) as uow:
             commands.accept(uow, attempt)
             token = _begin_session(uow, attempt.person_id, by="password")
             must_change = uow.session.get_one(store.Credential, attempt.person_id).must_change
@@ -90,7 +90,7 @@ def welcome(secret: str) -> ResponseReturnValue:
     except Problem as problem:
         return refused(problem, "welcome.html", **context)
     password_hash = commands.hash_password(password)
-    with running.unit_of_work() as uow:
+    with running.unit_of_work(context["person"].username) as uow:
         person_id = commands.follow_link(uow, secret=secret, password_hash=password_hash)
         token = _begin_session(uow, person_id, by="link")
     session.clear()
