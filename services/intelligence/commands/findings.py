@@ -119,7 +119,7 @@ def advance(uow: UnitOfWork, finding: store.Finding, verb: str, *, reason: str =
         _contributes(uow, finding)
     if verb == "verify":
         _check_still_earned(uow, finding)
-        finding.verified_at = uow.now
+        finding.verified_at = finding.fresh_since = uow.now
     finding.state = evidence.resolved_state(finding.verified_at) if verb == "resolve" else step.target
     uow.emit(_HAPPENED[verb], finding, {"reason": reason.strip()} if reason.strip() else {})
     return finding
@@ -259,6 +259,7 @@ def _new(uow: UnitOfWork, facts: Mapping[str, Any]) -> store.Finding:
 def _take(finding: store.Finding, facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         setattr(finding, name, value)
+    finding.fresh_since = finding.verified_at or finding.collected_at
 
 
 def _contributes(uow: UnitOfWork, finding: store.Finding) -> None:

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("collected_at", UtcDateTime, nullable=False),
         sa.Column("recorded_at", UtcDateTime, nullable=False),
         sa.Column("verified_at", UtcDateTime),
+        sa.Column("fresh_since", UtcDateTime, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("author_id", sa.String(36), nullable=False),
         sa.Column("contributor_ids", sa.JSON, nullable=False),
@@ -52,10 +53,12 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer, nullable=False),
     )
     for name, columns in {
-        "findings_client": ["client_id", "id"],
+        "findings_client": ["client_id", "id", "label", "state", "author_id"],
         "findings_source": ["source_id", "id"],
         "findings_author": ["author_id", "id"],
-        "findings_state": ["state", "id"],
+        "findings_author_state": ["author_id", "state", "id"],
+        "findings_ageing": ["client_id", "part", "fresh_since"],
+        "findings_state": ["state", "id", "client_id", "label", "author_id"],
         "findings_market": ["market", "id"],
         "findings_access": ["id", "client_id", "label", "state", "author_id"],
     }.items():

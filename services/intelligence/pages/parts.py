@@ -50,8 +50,7 @@ def home_panel() -> ResponseReturnValue:
     drafts = list(session.scalars(mine.order_by(store.Finding.id.desc()).limit(PANEL_ROWS)))
     disputes = _for_me(who, "finding.settle", _on_my_clients(who, store.Filter(state=evidence.DISPUTED)))
     waiting = _for_me(who, "finding.verify", _on_my_clients(who, store.Filter(state=evidence.SUBMITTED)))
-    ageing = _on_my_clients(who, store.Filter()).where(store.overdue(_stale_before(who)))
-    stale = [] if not who.scope.cleared else _for_me(who, "finding.change", ageing)
+    stale = _for_me(who, "finding.change", _ageing(who)) if who.scope.cleared else []
     groups = {"disputes": disputes, "waiting": waiting, "stale": stale, "drafts": drafts}
     shown = {row.id: row for rows in groups.values() for row in rows[:PANEL_ROWS]}
     views = {view.id: view for view in store.views(session, who, list(shown.values()))}
@@ -77,8 +76,11 @@ def _for_me(who: access.Actor, action: str, query: Select[Any]) -> list[store.Fi
     return [row for row in rows if who.may(action, row.subject())][: PANEL_ROWS + 1]
 
 
-def _stale_before(who: access.Actor) -> dict[str, Any]:
-    return {part: who.now - life.usable() for part, life in freshness.LIVES.items()}
+def _ageing(who: access.Actor) -> Select[Any]:
+    """Findings on the clients that the reader works for which nobody verified for long, the oldest first."""
+    before = {part: who.now - life.usable() for part, life in freshness.LIVES.items()}
+    query = store.findings(http.reader(), who).where(store.Finding.client_id.in_(sorted(who.scope.cleared)))
+    return query.where(store.overdue(before)).order_by(store.Finding.fresh_since)
 
 
 # --- choosing ----------------------------------------------------------------------------------------------

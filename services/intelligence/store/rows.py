@@ -54,6 +54,7 @@ class Finding(Base):
     """One fact about one client, market or territory, with its evidence.
 
     `contributor_ids`: who wrote, changed or submitted it, and so may not approve it.
+    `fresh_since`: when it was last verified, else collected.
     """
 
     __tablename__ = "findings"
@@ -76,6 +77,7 @@ class Finding(Base):
     collected_at: Mapped[datetime]
     recorded_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
+    fresh_since: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(16))
     author_id: Mapped[str] = mapped_column(String(36))
     contributor_ids: Mapped[list[str]]
@@ -86,13 +88,15 @@ class Finding(Base):
         cascade="all, delete-orphan", order_by=FindingRecipient.place, lazy="selectin"
     )
     __table_args__ = (
-        Index("findings_client", "client_id", "id"),
+        Index("findings_client", "client_id", "id", "label", "state", "author_id"),
         Index("findings_source", "source_id", "id"),
         Index("findings_author", "author_id", "id"),
-        Index("findings_state", "state", "id"),
+        Index("findings_author_state", "author_id", "state", "id"),
+        Index("findings_ageing", "client_id", "part", "fresh_since"),
         Index("findings_market", "market", "id"),
-        # Holds all that permission asks for, so that a list passes over what is hidden without reading it.
+        # Hold all that permission asks for, so that a list passes over what is hidden without reading it.
         Index("findings_access", "id", "client_id", "label", "state", "author_id"),
+        Index("findings_state", "state", "id", "client_id", "label", "author_id"),
     )
 
     @property
