@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -145,6 +146,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"query": "金丝鸟"},
     {"query": "秘禾"},
     {"query": "mihe"},
+    {"query": "huahe 份额"},
     {"query": "秘禾 份额"},
     {"query": "client:秘禾"},
     {"query": "client:c5"},
@@ -153,7 +155,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"query": "shose growth", "kinds": ("finding",)},
     {"query": "份额", "client_ids": ("c5",)},
 ]
-TYPED = ["c", "can", "canary", "金", "金丝", "秘", "mi", "mihe", "市", "camp"]
+TYPED = ["c", "can", "cano", "canary", "金", "金丝", "秘", "mi", "mihe", "市", "camp"]
 
 
 def answers(library: Library, aliases: Aliases) -> list[str]:
@@ -179,7 +181,13 @@ def hidden(seed: int, count: int) -> list[IndexDocument]:
         {"client_id": "c4", "label": "TLP:GREEN"},
         {"client_id": "c0", "label": "TLP:RED", "recipients": ("p2",)},
         {"client_id": None, "label": "TLP:RED"},
-        {"client_id": "c5", "label": "TLP:GREEN", "listing": True, "kind": "client", "names": ("秘禾",)},
+        {
+            "client_id": "c5",
+            "label": "TLP:GREEN",
+            "listing": True,
+            "kind": "client",
+            "names": ("秘禾", "华禾"),
+        },
     ]
     made = []
     for number in range(count):
@@ -187,7 +195,7 @@ def hidden(seed: int, count: int) -> list[IndexDocument]:
         made.append(
             IndexDocument(
                 id=f"hidden-{seed}-{number:04}", epoch=1, version=1,
-                title=f"{CANARY} {' '.join(chance.choices(WORDS, k=3))} 秘禾",
+                title=f"{CANARY} {' '.join(chance.choices(WORDS, k=3))} 秘禾 cano{number % 120}",
                 body=" ".join(chance.choices([*WORDS, CANARY, "campaing", "shose"], k=30)),
                 part=chance.choice(["market_status", "secret_part"]), method="interview", source_id="secret",
                 source_name="secret", collected_at=NOW - timedelta(hours=chance.randrange(9000)), **way,
@@ -200,12 +208,13 @@ def test_hidden_documents_change_no_byte_of_any_answer(library: Library) -> None
     """INV5: the same requests before and after hidden data is added, interleaved with commits and merges."""
     aliases = Aliases([("秘禾", "c5"), ("华禾", "c0")])
     visible = documents(2, 700)
+    visible.append(replace(visible[0], id="canopy", client_id=None, label="TLP:CLEAR", title="canopy"))
     half = len(visible) // 2
     library.put(visible[:half])
     library.put(visible[half:])
     before = answers(library, aliases)
-    for seed in range(12):
-        batch = hidden(seed, 60)
+    for seed in range(6):
+        batch = hidden(seed, 130)
         assert not any(sees(READER, document) for document in batch)
         library.put(batch)
     assert answers(library, aliases) == before
