@@ -26,16 +26,16 @@ CREDIBILITY = {1: 1.0, 2: 0.95, 3: 0.88, 4: 0.78, 5: 0.66}
 UNKNOWN = 0.88
 """F, 6 and no rating: not known is neither good nor bad, so it stands in the middle."""
 LIFETIMES: Mapping[str, tuple[float, float]] = {
-    "company_basics": (1095, 3),
+    "company_basics": (730, 3),
     "business_philosophy": (1095, 3),
     "market_status": (365, 3),
     "marketing_plan": (365, 3),
     "competitor": (365, 3),
-    "dealer": (540, 3),
-    "end_user": (540, 3),
+    "dealer": (545, 3),
+    "end_user": (545, 3),
     "product": (730, 3),
 }
-"""Lifetime in days and shape of the decay, by part of the dossier."""
+"""Lifetime in days and shape of the decay, by part of the dossier: the same as in the dossier itself."""
 LIFETIME = (365.0, 3.0)
 _STALE = 0.4
 """What is left of the score of a fact past its lifetime: old, but still what was asked for."""
