@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.search import api, cli, commands, pages, store
 from services.search.handlers import handlers
+from shared.search import analysis
 from shared.service import Service, Task
 
 SERVICE = Service(
@@ -17,4 +18,5 @@ SERVICE = Service(
     tasks=[Task("index", commands.index_some, every_seconds=0.5)],
     commands=[cli.rebuild],
     holds=store.holds,
+    warm=analysis.warm,
 )

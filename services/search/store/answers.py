@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,7 @@ from shared.problem import Problem, invalid
 from shared.search.port import Find, Highlight, IndexUnavailable, Note, QueryError, Sort, Text
 from shared.search.port import Hit as IndexHit
 from shared.search.query import Aliases
+from shared.search.ranking import LIFETIME, LIFETIMES, decay
 from shared.service import Runtime
 from shared.tables import PositionRow
 
@@ -59,6 +60,7 @@ class Hit:
     client_name: str
     source_name: str
     expired: bool
+    freshness: float | None
     body: str
 
 
@@ -260,6 +262,7 @@ class Shelf:
             client_name=self.client_name(row.client_id),
             source_name=source.title if source is not None and known else "",
             expired=bool(row.valid_until) and row.valid_until[:10] < self._who.now.date().isoformat(),
+            freshness=_freshness(row, self._who.now),
             body=row.body,
         )
 
@@ -269,6 +272,15 @@ def sees(scope: Scope, row: Document) -> bool:
     if row.kind == CLIENT:
         return scope.lists(row.id)
     return scope.reads(row.client_id, row.label, row.recipients)
+
+
+def _freshness(row: Document, now: datetime) -> float | None:
+    """0–100, of a finding, since it was last verified, else collected."""
+    since = row.verified_at or row.collected_at
+    if since is None:
+        return None
+    lifetime, delta = LIFETIMES.get(row.part, LIFETIME)
+    return decay(100.0, (now - since) / timedelta(days=1), lifetime, delta)
 
 
 def _any(value: str) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ def test_a_hit_shows_what_it_is_worth(desk: Desk) -> None:
         "Usually reliable",
         "Probably true",
         "Expired",
+        "Freshness",
         "云岭乳业",
         "乳业周刊 Dairy Weekly",
     ):
