@@ -153,7 +153,7 @@ class FindingSchema(ma.Schema):
     title = ma.fields.String()
     body = ma.fields.String()
     method = ma.fields.String()
-    source_id = ma.fields.String(allow_none=True)
+    source_id = ma.fields.String(metadata={"description": "empty where you may not see the source"})
     corroborated_by = ma.fields.List(ma.fields.String())
     credibility = ma.fields.Integer()
     label = ma.fields.String()

@@ -53,8 +53,9 @@ def newest(agency: Agency) -> dict[str, Any]:
 def test_a_finding_is_captured_by_keyboard_alone(page: Page, agency: Agency) -> None:
     agency.finding("ann", market="西南", title="earlier")  # the client is not chosen yet
     page.goto("/intelligence/capture")
+    expect(page.get_by_label("Narrow the list: Client")).to_be_focused()
     keys = page.keyboard
-    keys.type("yun")  # the focus is where the typing begins
+    keys.type("yun")
     expect(page.locator("#field-client_id")).to_have_value(agency.ids["Yunling"])
     keys.press("Tab")
     keys.press("Tab")
