@@ -53,8 +53,6 @@ def found(settings: Settings, say: Say) -> None:
             admin = accounts.add_person(
                 uow, username=ADMINISTRATOR, name="系统管理员", email="", roles=["administrator"], branch=""
             )
-    with Runtime(portal_service.SERVICE, settings).unit_of_work() as uow:
-        portal.ensure_key(uow, secret=settings.secret)
     if admin is not None:
         _give_first_password(settings, admin.id, say)
 

@@ -98,6 +98,7 @@ class Database:
                 "journal_mode = WAL",
                 "synchronous = FULL",  # "saved" means on the disk
                 "foreign_keys = ON",
+                "cache_size = -512",  # KB a connection; many threads hold one, and the system caches the file
                 "secure_delete = ON",
             ):
                 connection.execute(f"PRAGMA {pragma}")

@@ -45,7 +45,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a service consists of. `holds` overrides when a read may see a write (search: once indexed)."""
+    """What a service consists of.
+
+    `holds` overrides when a read may see a write (search: once indexed); `started` is called in the worker
+    before it works; `warm` loads what all processes may share, before they are forked.
+    """
 
     name: str
     package: str
@@ -58,6 +62,7 @@ class Service:
     commands: Sequence[click.Command] = ()
     holds: Holds | None = None
     started: Callable[[Runtime], None] | None = None
+    warm: Callable[[], None] | None = None
 
     @property
     def folder(self) -> Path:

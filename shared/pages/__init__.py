@@ -40,6 +40,7 @@ __all__ = [
     "sort_of",
     "translate",
     "url_with",
+    "warm",
 ]
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -70,6 +71,17 @@ def install(app: Flask, *, service: str, templates: Path, locale: Path) -> None:
     environment.globals.update(_globals(service))
     app.register_blueprint(assets.blueprint(service))
     app.register_blueprint(_preferences(service))
+
+
+def warm(app: Flask) -> None:
+    """Load what every page needs (templates, the words of dates) before the web processes are forked."""
+    with app.app_context():
+        for name in app.jinja_env.list_templates(extensions=["html"]):
+            app.jinja_env.get_template(name)
+        for code in language.LANGUAGES:
+            with in_language(code):
+                language.format_datetime(clock.now())
+                language.format_number(1)
 
 
 def _filters() -> dict[str, Any]:
