@@ -121,12 +121,13 @@ class Consumer:
         with self._database.write() as session:
             uow = UnitOfWork(session, clock.now())
             began = time.monotonic()
+            some_parked = self._some_parked(session)
             for record in records:
-                self._handle(uow, Event.from_json(record.envelope))
-                self._move(session, record)
+                self._handle(uow, Event.from_json(record.envelope), some_parked)
                 handled += 1
                 if time.monotonic() - began > HOLD_SECONDS:
                     break
+            self._move(session, records[:handled])
         if uow.emitted:
             self._committed(uow)
         return handled
@@ -143,17 +144,18 @@ class Consumer:
                 log.warning("event.failed", consumer=self.name, attempt=attempt, error=repr(error))
         with self._database.write() as session:
             self._give_up(session, record.envelope, repr(failure))
-            self._move(session, record)
+            self._move(session, [record])
 
-    def _handle(self, uow: UnitOfWork, event: Event) -> None:
-        if self._parked(uow.session, event):
+    def _handle(self, uow: UnitOfWork, event: Event, some_parked: bool) -> None:
+        if some_parked and self._parked(uow.session, event):
             self._set_aside(uow.session, event, waiting=True, error="")
             return
-        if not self._newer(uow.session, event):
-            return
-        self._apply(uow, event)
+        self._apply_newer(uow, event)
 
-    def _apply(self, uow: UnitOfWork, event: Event) -> None:
+    def _apply_newer(self, uow: UnitOfWork, event: Event) -> None:
+        handled = uow.session.get(InboxRow, (self.name, event.source, event.key))
+        if handled is not None and (event.epoch, event.version) <= (handled.epoch, handled.version):
+            return
         shape = SHAPES.get(event.shape_name)
         if shape is None:
             return  # from a newer producer; nobody here wants it yet
@@ -162,7 +164,10 @@ class Consumer:
         for handler in self._handlers:
             if self._wants(handler, event):
                 handler.apply(uow, event, state)
-        self._remember(uow.session, event)
+        if handled is None:
+            handled = InboxRow(consumer=self.name, source=event.source, key=event.key)
+            uow.session.add(handled)
+        handled.epoch, handled.version = event.epoch, event.version
 
     @staticmethod
     def _wants(handler: Handler, event: Event) -> bool:
@@ -170,24 +175,14 @@ class Consumer:
             return event.shape_name == handler.shape.NAME
         return handler.happening == HAPPENINGS.get(event.type)
 
-    def _newer(self, session: Session, event: Event) -> bool:
-        row = session.get(InboxRow, (self.name, event.source, event.key))
-        return row is None or (event.epoch, event.version) > (row.epoch, row.version)
-
-    def _remember(self, session: Session, event: Event) -> None:
-        row = session.get(InboxRow, (self.name, event.source, event.key))
-        if row is None:
-            row = InboxRow(consumer=self.name, source=event.source, key=event.key, epoch=0, version=0)
-            session.add(row)
-        row.epoch, row.version = event.epoch, event.version
-
-    def _move(self, session: Session, record: Record) -> None:
-        row = session.get(PositionRow, (self.name, record.topic, record.partition))
-        if row is None:
-            row = PositionRow(consumer=self.name, topic=record.topic, partition=record.partition, position=0)
-            session.add(row)
-        row.position = record.position
-        session.flush()
+    def _move(self, session: Session, records: Sequence[Record]) -> None:
+        last = {(record.topic, record.partition): record.position for record in records}
+        for (topic, partition), position in last.items():
+            row = session.get(PositionRow, (self.name, topic, partition))
+            if row is None:
+                row = PositionRow(consumer=self.name, topic=topic, partition=partition, position=0)
+                session.add(row)
+            row.position = position
 
     def _note_end(self) -> None:
         now = clock.now()
@@ -212,6 +207,10 @@ class Consumer:
         log.error("event.dead", consumer=self.name, type=event.type, key=event.key, error=error)
         reacts = any(isinstance(h, Reaction) and self._wants(h, event) for h in self._handlers)
         self._set_aside(session, event, waiting=False, error=error, parked=reacts, envelope=envelope)
+
+    def _some_parked(self, session: Session) -> bool:
+        query = select(DeadLetterRow.id).where(DeadLetterRow.consumer == self.name, DeadLetterRow.parked)
+        return session.scalar(query.limit(1)) is not None
 
     def _parked(self, session: Session, event: Event) -> bool:
         query = select(DeadLetterRow.id).where(
@@ -266,9 +265,7 @@ class Consumer:
                 delete(DeadLetterRow).where(DeadLetterRow.id.in_([first.id, *[row.id for row in queue]]))
             )
             for row in queue:
-                event = Event.from_json(row.envelope)
-                if self._newer(session, event):
-                    self._apply(uow, event)
+                self._apply_newer(uow, Event.from_json(row.envelope))
         if uow.emitted:
             self._committed(uow)
 
