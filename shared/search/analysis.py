@@ -64,9 +64,6 @@ _BY_PHRASE = {
     "瞭": "了", "藉": "借", "覆": "复", "甦": "苏", "衹": "只", "衞": "卫", "枱": "台", "敍": "叙"
 }  # fmt: skip
 _MARKS = re.compile("[\u0300-\u036f]")
-# Marks and letters that only mean something together with the character before them.
-_COMPOSES = re.compile("[\u3099\u309a\u1161-\u11ff]")
-_CLUSTER = re.compile("[\u1100-\u115f][\u1160-\u11a7][\u11a8-\u11ff]?|.[\u3099\u309a]?", re.DOTALL)
 PARAGRAPH = "¶"
 """Stands in the streams between paragraphs, so that no phrase reaches across."""
 
@@ -136,20 +133,10 @@ class _Fold(dict[int, str]):
             return " "
         if unicodedata.category(char) == "Cf":
             return ""
-        return fold_cluster(char, self.simplified)
-
-
-def fold_cluster(cluster: str, simplified: dict[int, str]) -> str:
-    """Fold one character with what composes with it."""
-    once = unicodedata.normalize("NFKC", cluster).casefold()
-    plain = once.translate(_PLAIN)
-    if any(ord(char) < 0x2000 for char in plain):
-        plain = _MARKS.sub("", unicodedata.normalize("NFD", plain)) if not _hangul(plain) else plain
-    return unicodedata.normalize("NFKC", plain).casefold().translate(_PLAIN).translate(simplified)
-
-
-def _hangul(text: str) -> bool:
-    return any("\u1100" <= char <= "\u11ff" for char in text)
+        plain = unicodedata.normalize("NFKC", char).casefold().translate(_PLAIN)
+        if any(ord(letter) < 0x2000 for letter in plain):
+            plain = _MARKS.sub("", unicodedata.normalize("NFD", plain))
+        return unicodedata.normalize("NFKC", plain).casefold().translate(_PLAIN).translate(self.simplified)
 
 
 def _simplified() -> dict[int, str]:
@@ -174,23 +161,43 @@ def normalise(text: str) -> Normal:
     fold = _fold()
     folded = text.translate(fold)
     cuts = list(_cuts(text))
-    if not cuts and not _COMPOSES.search(text) and fold.uneven.isdisjoint(text):
+    if not cuts and unicodedata.is_normalized("NFC", text) and fold.uneven.isdisjoint(text):
         return Normal(folded, None)
     pieces: list[str] = []
     origins: list[tuple[int, int]] = []
     at = 0
     for start, end in [*cuts, (len(text), len(text))]:
-        for found in _CLUSTER.finditer(text, at, start):
-            cluster = found.group()
-            piece = fold[ord(cluster)] if len(cluster) == 1 else fold_cluster(cluster, fold.simplified)
+        for first, last in _clusters(text[at:start]):
+            span = at + first, at + last
+            piece = unicodedata.normalize("NFC", text[slice(*span)]).translate(fold)
             pieces.append(piece)
-            origins.extend([found.span()] * len(piece))
+            origins.extend([span] * len(piece))
             if not piece and origins:  # a mark belongs to the letter that it stands on
-                origins[-1] = (origins[-1][0], found.end())
+                origins[-1] = (origins[-1][0], span[1])
         if origins and start < len(text):
             origins[-1] = (origins[-1][0], end)
         at = end
     return Normal("".join(pieces), tuple(origins))
+
+
+def _clusters(text: str) -> Iterator[tuple[int, int]]:
+    """The places of characters, each with what composes with it."""
+    if unicodedata.is_normalized("NFC", text):
+        yield from ((at, at + 1) for at in range(len(text)))
+        return
+    start = 0
+    for at in range(1, len(text)):
+        if not _composes(text[start:at], text[at]):
+            yield start, at
+            start = at
+    yield start, len(text)
+
+
+def _composes(cluster: str, char: str) -> bool:
+    if unicodedata.combining(char):
+        return True
+    apart = unicodedata.normalize("NFC", cluster) + unicodedata.normalize("NFC", char)
+    return unicodedata.normalize("NFC", cluster + char) != apart
 
 
 def _cuts(text: str) -> Iterator[tuple[int, int]]:

@@ -286,7 +286,7 @@ class EmbeddedIndex:
             yield
         except IndexUnavailable:
             self._let_go()
-            if self._root.is_dir():
+            if self._name():
                 self._suspect().touch()
             raise
 

@@ -294,7 +294,7 @@ class Prepared:
 
 @runtime_checkable
 class Engine(Protocol):
-    """What an adapter provides. Reads see one state of the index from `view()` on."""
+    """What an adapter provides: reads of one state of the index, for the time of one answer."""
 
     def listed(
         self, condition: Condition, limit: int, *, oldest_first: bool = False

@@ -137,6 +137,7 @@ def test_folding_twice_is_folding_once(text: str) -> None:
 
 
 @given(TEXT)
+@example("\u0627\u0653 \u09c7\u09be")
 @settings(max_examples=200, deadline=None)
 def test_composed_and_decomposed_are_one(text: str) -> None:
     composed = unicodedata.normalize("NFC", text)
