@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.search.store.rows import Document, DocumentSequence, Rebuilds, Retouch
 from shared import http
+from shared.config import SettingsError
 from shared.search.embedded import EmbeddedIndex
 from shared.search.port import SearchIndex
 from shared.service import Runtime
@@ -27,7 +28,7 @@ def index_of(running: Runtime) -> SearchIndex:
         _local.readers = WeakKeyDictionary()
     readers: WeakKeyDictionary[Runtime, SearchIndex] = _local.readers
     if running not in readers:
-        readers[running] = EmbeddedIndex(running.settings.home / FOLDER)
+        readers[running] = _open(running)
     return readers[running]
 
 
@@ -42,7 +43,7 @@ def writer_of(running: Runtime) -> SearchIndex | None:
         except BlockingIOError:
             lock.close()
             return None
-        _writers[running] = (EmbeddedIndex(folder, writes=True), lock)
+        _writers[running] = (_open(running, writes=True), lock)
     return _writers[running][0]
 
 
@@ -59,6 +60,13 @@ def rebuild_progress(session: Session) -> tuple[int, int]:
     wishes = session.get_one(Rebuilds, 1)
     newest = session.get_one(DocumentSequence, 1).last
     return wishes.done, min(100, wishes.copied * 100 // newest) if newest else 0
+
+
+def _open(running: Runtime, *, writes: bool = False) -> EmbeddedIndex:
+    url = running.settings.search_url("search")
+    if url != "embedded":
+        raise SettingsError(f"ACM_SEARCH_URL must be embedded in this version, not {url.split('@')[-1]}")
+    return EmbeddedIndex(running.settings.home / FOLDER, writes=writes)
 
 
 def holds(session: Session, source: str, key: str, at: tuple[int, int]) -> bool:
