@@ -62,7 +62,7 @@ def serve(services: Sequence[Service], settings: Settings, *, listener: socket.s
         "control_socket_disable": True,
         "loglevel": "warning",
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,
-        "pre_fork": lambda *_: gc.freeze(),
+        "pre_fork": lambda _server, _worker: gc.freeze(),
         "child_exit": _forget_metrics,
     }
     _Gunicorn(lambda: web_app(services, settings), options).run()
