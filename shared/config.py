@@ -31,8 +31,8 @@ class Settings:
     currency: str = "CNY"
     secret: str = ""
     tls: bool = False
-    web_processes: int = 2
-    web_threads: int = 4
+    web_processes: int = 1
+    web_threads: int = 8
     access_stale_after: float = 900.0
     log_level: str = "WARNING"
     engines: dict[str, str] = field(default_factory=dict)
@@ -119,8 +119,8 @@ def _read(variables: dict[str, str], engines: dict[str, str]) -> Settings:
         currency=text("ACM_CURRENCY", "CNY"),
         secret=text("ACM_SECRET", ""),
         tls=switch("ACM_TLS", False),
-        web_processes=int(number("ACM_WEB_PROCESSES", 2)),
-        web_threads=int(number("ACM_WEB_THREADS", 4)),
+        web_processes=int(number("ACM_WEB_PROCESSES", 1)),
+        web_threads=int(number("ACM_WEB_THREADS", 8)),
         access_stale_after=number("ACM_ACCESS_STALE_AFTER", 900.0),
         log_level=text("ACM_LOG_LEVEL", "WARNING"),
         engines=engines,

@@ -23,7 +23,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
-from shared import db, pages
+from shared import db
 from shared.config import Settings
 from shared.gateway import Wsgi, dispatcher
 from shared.service import Runtime, Service
@@ -39,8 +39,6 @@ _M_ARENA_MAX = -8  # of mallopt(3)
 def web_app(services: Sequence[Service], settings: Settings) -> Wsgi:
     """The web app of one service, or of several behind the embedded gateway."""
     apps = {service.name: Runtime(service, settings).web() for service in services}
-    for app in apps.values():
-        pages.warm(app)
     if len(apps) == 1:
         return next(iter(apps.values()))
     return dispatcher(apps, root=ROOT_SERVICE)

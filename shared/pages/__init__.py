@@ -73,17 +73,6 @@ def install(app: Flask, *, service: str, templates: Path, locale: Path) -> None:
     app.register_blueprint(_preferences(service))
 
 
-def warm(app: Flask) -> None:
-    """Load what every page needs (templates, the words of dates) before the web processes are forked."""
-    with app.app_context():
-        for name in app.jinja_env.list_templates(extensions=["html"]):
-            app.jinja_env.get_template(name)
-        for code in language.LANGUAGES:
-            with in_language(code):
-                language.format_datetime(clock.now())
-                language.format_number(1)
-
-
 def _filters() -> dict[str, Any]:
     return {
         "date": language.format_date,
