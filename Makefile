@@ -1,6 +1,6 @@
 # ACM: every command that people need. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check describe lock clean
+.PHONY: help run test test-browser bench check describe lock clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,9 +12,13 @@ help: ## list these commands
 run: $(VENV)/.ready ## set up and start everything at http://127.0.0.1:8080
 	@exec $(BIN)/acm run
 
-test: $(VENV)/.ready-dev ## all tests on the embedded engines
+test: $(VENV)/.ready-dev ## the tests on the embedded engines, with the spine in a real browser
 	@$(BIN)/python -m tests.browser_here
-	@$(PYTEST) -n 2 --dist loadgroup tests
+	@$(PYTEST) -n 2 -m "not browser or spine" tests
+
+test-browser: $(VENV)/.ready-dev ## every screen in a real browser, in both languages, narrow and wide
+	@$(BIN)/python -m tests.browser_here
+	@$(PYTEST) -n 2 -m browser tests
 
 bench: $(VENV)/.ready-dev ## measure speed, as ratios in one run
 	@$(BIN)/python -m tests.bench

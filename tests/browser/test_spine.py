@@ -13,9 +13,14 @@ from tests.browser.conftest import SignIn
 from tests.browser_here import complaints
 from tests.product import Product, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 NUMBER: Iterator[int] = count(1)
-WAYS = [("zh", 1440), ("zh", 360), ("en", 1440), ("en", 360)]
+WAYS = [
+    pytest.param("zh", 1440, marks=pytest.mark.spine),
+    pytest.param("zh", 360),
+    pytest.param("en", 1440),
+    pytest.param("en", 360, marks=pytest.mark.spine),
+]
 
 AUTHOR, COLLEAGUE, WALLED, DIRECTOR, ADMINISTRATOR = "wang.wei", "chen.jing", "liu.yang", "zhou.min", "admin"
 CLIENT, ALIAS = "云岭乳业集团", "滇岭乳品厂"
@@ -121,6 +126,7 @@ def test_what_is_typed_survives_a_crash_of_the_browser(product: Product, sign_in
     expect(second.locator("#field-quote")).to_have_value("客户说")
 
 
+@pytest.mark.spine
 def test_what_is_typed_survives_a_crash_of_the_server(product: Product, sign_in: SignIn) -> None:
     page = sign_in(AUTHOR)
     title = f"停机之时记下的事{next(NUMBER)}"
