@@ -1,8 +1,8 @@
-"""kill -9 under concurrent writers: nothing that was said to be saved is lost, doubled or shown to the wrong eyes.
+"""kill -9 under concurrent writers: nothing that was said to be saved is lost, doubled or wrongly shown.
 
-Measured from outside: four writers post over HTTP and repeat until they are answered; afterwards the answers, the
-databases and a rebuild from the events must all tell the same. `ACM_FAULT_ROUNDS` says how often each process is
-killed in one run (once by default).
+Measured from outside: four writers post over HTTP and repeat until they are answered; afterwards the answers,
+the databases and a fold of the events must all tell the same. `ACM_FAULT_ROUNDS` says how often each process
+is killed in one run (once by default).
 """
 
 from __future__ import annotations
@@ -117,12 +117,17 @@ class Watcher(threading.Thread):
         self.leaks: list[str] = []
 
     def run(self) -> None:
-        paths = ["/search/v1/documents?q=canary", "/intelligence/v1/findings", "/search/v1/suggestions?q=夜莺",
-                 "/accounts/v1/clients", f"/accounts/v1/clients/{self._agency.client_id}"]  # fmt: skip
+        paths = [
+            "/search/v1/documents?q=canary",
+            "/search/v1/suggestions?q=%E5%A4%9C%E8%8E%BA",
+            "/intelligence/v1/findings",
+            "/accounts/v1/clients",
+            f"/accounts/v1/clients/{self._agency.client_id}",
+        ]
         while not self._stopping.is_set():
             for path in paths:
                 try:
-                    _, found, _ = self._agency.walled.call("GET", path.replace("夜莺", "%E5%A4%9C%E8%8E%BA"))
+                    _, found, _ = self._agency.walled.call("GET", path)
                 except (OSError, http.client.HTTPException):
                     continue
                 self.looked += 1

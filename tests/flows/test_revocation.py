@@ -1,4 +1,4 @@
-"""Taking a person off a client takes effect within two seconds, also while 5,000 findings are being consumed."""
+"""Taking a person off a client takes effect within two seconds, also amid 5,000 findings to consume."""
 
 from __future__ import annotations
 
