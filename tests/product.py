@@ -146,6 +146,9 @@ class Client:
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
+        except AttributeError as error:  # http.client trips over a connection that breaks within an answer
+            self._connection.close()
+            raise http.client.HTTPException("the connection broke within an answer") from error
         return answer.status, json.loads(text) if text else None, dict(answer.headers)
 
     def get(self, path: str, **kwargs: Any) -> Any:
