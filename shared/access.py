@@ -322,7 +322,6 @@ RULES: dict[str, Rule] = {
     "source.read": _readable(lambda who, it: True),
     "source.manage": _works_on,
     "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
-    "system.run": lambda who, it: "administrator" in who.roles,
 }
 
 

@@ -7,10 +7,10 @@ both engines rank alike."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from shared.freshness import LIFETIMES, decay
 from shared.search.analysis import WORD_MARK
 from shared.search.query import Term, Unit
 from shared.search.weights import RARE, weight_of
@@ -25,30 +25,10 @@ RELIABILITY = {"A": 1.0, "B": 0.95, "C": 0.88, "D": 0.78, "E": 0.66}
 CREDIBILITY = {1: 1.0, 2: 0.95, 3: 0.88, 4: 0.78, 5: 0.66}
 UNKNOWN = 0.88
 """F, 6 and no rating: not known is neither good nor bad, so it stands in the middle."""
-LIFETIMES: Mapping[str, tuple[float, float]] = {
-    "company_basics": (730, 3),
-    "business_philosophy": (1095, 3),
-    "market_status": (365, 3),
-    "marketing_plan": (365, 3),
-    "competitor": (365, 3),
-    "dealer": (545, 3),
-    "end_user": (545, 3),
-    "product": (730, 3),
-}
-"""Lifetime in days and shape of the decay, by part of the dossier: the same as in the dossier itself."""
 LIFETIME = (365.0, 3.0)
 _STALE = 0.4
 """What is left of the score of a fact past its lifetime: old, but still what was asked for."""
 _TIMELESS = ("client", "source", "person")
-
-
-def decay(base: float, age_days: float, lifetime_days: float, delta: float) -> float:
-    """Freshness: base · (1 − (t/L)^(1/δ)), the whole base before its time and 0 after the lifetime."""
-    if age_days <= 0:
-        return base
-    if age_days >= lifetime_days:
-        return 0.0
-    return float(base * (1 - (age_days / lifetime_days) ** (1 / delta)))
 
 
 @dataclass(frozen=True, slots=True)

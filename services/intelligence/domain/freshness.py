@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared import freshness
+
 STALE_BELOW = 20.0
 
 
@@ -20,23 +22,12 @@ class Life:
         return timedelta(days=self.days * (1 - STALE_BELOW / 100) ** self.delta)
 
 
-LIVES: dict[str, Life] = {
-    "company_basics": Life(730, 3),
-    "business_philosophy": Life(1095, 3),
-    "market_status": Life(365, 3),
-    "marketing_plan": Life(365, 3),
-    "competitor": Life(365, 3),
-    "dealer": Life(545, 3),
-    "end_user": Life(545, 3),
-    "product": Life(730, 3),
-}
+LIVES: dict[str, Life] = {part: Life(days, delta) for part, (days, delta) in freshness.LIFETIMES.items()}
 
 
 def decay(days: float, life: Life, base: float = 100.0) -> float:
-    """base · (1 − (t/L)^(1/δ)) at an age of `days`; 0 after the lifetime; nothing is fresher than new."""
-    if days >= life.days:
-        return 0.0
-    return float(base * (1 - (max(days, 0.0) / life.days) ** (1 / life.delta)))
+    """What is left of `base` at an age of `days`."""
+    return freshness.decay(base, days, life.days, life.delta)
 
 
 def score(part: str, since: datetime, now: datetime) -> float:

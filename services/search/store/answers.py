@@ -22,11 +22,12 @@ from services.search.store.index import index_of
 from services.search.store.rows import Document, Rebuilds
 from shared import clock
 from shared.access import Actor, Book, Scope, actor
+from shared.freshness import LIFETIMES, decay
 from shared.problem import Problem, invalid
 from shared.search.port import Find, Highlight, IndexUnavailable, Note, QueryError, Sort, Text
 from shared.search.port import Hit as IndexHit
 from shared.search.query import Aliases
-from shared.search.ranking import LIFETIME, LIFETIMES, decay
+from shared.search.ranking import LIFETIME
 from shared.service import Runtime
 from shared.tables import PositionRow
 

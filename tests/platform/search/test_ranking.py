@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.freshness import decay
 from shared.search.query import term_of
 from shared.search.ranking import (
     CREDIBILITY,
     RELIABILITY,
     UNKNOWN,
     Ranked,
-    decay,
     freshness_of,
     rating_of,
     weight,
