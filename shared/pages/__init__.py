@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 from shared import clock
 from shared.pages import assets, guard, language, navigation, terms
 from shared.pages.errors import error_page
-from shared.pages.forms import Form, idempotency_key, refused, saved
+from shared.pages.forms import Form, idempotency_key, read_form, refused, saved
 from shared.pages.guard import Pages, own_origin, public
 from shared.pages.language import N_, gettext, in_language, lazy_gettext, ngettext, translate
 from shared.pages.messages import missing_translations
@@ -35,6 +35,7 @@ __all__ = [
     "ngettext",
     "own_origin",
     "public",
+    "read_form",
     "refused",
     "saved",
     "sort_of",

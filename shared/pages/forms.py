@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import marshmallow as ma
 from flask import Response, flash, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 
+from shared import http
 from shared.pages.language import translate
 from shared.problem import Problem
 
@@ -78,3 +80,12 @@ def saved(location: str, message: str) -> Response:
     """
     flash(message, "success")
     return make_response(redirect(location, 303))
+
+
+def read_form(schema: ma.Schema, data: dict[str, Any]) -> dict[str, Any]:
+    """A form's values as the API would take them. Raises 422 with the fields' paths."""
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ma.ValidationError as error:
+        raise http.invalid_fields({"form": error.messages}) from None
+    return loaded

@@ -18,14 +18,13 @@ from services.accounts.pages.site import (
     client_options,
     page_of,
     pages,
-    read,
     seat_view,
     typed,
     wanted,
 )
 from shared import access, http
 from shared.access import Subject
-from shared.pages import N_, Form, saved
+from shared.pages import N_, Form, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.terms import term
 from shared.problem import Problem, forbidden
@@ -194,7 +193,7 @@ def new_client() -> ResponseReturnValue:
         )
         return render_template("client_form.html", form=form, **_form_context(who, form.value("parent_id")))
     try:
-        facts = read(ClientFields(), _typed())
+        facts = read_form(ClientFields(), _typed())
         _warn_of_twins(who, facts)
         added = commands.create_client(http.uow(), **facts)
     except Problem as problem:
@@ -216,7 +215,7 @@ def edit_client(client_id: str) -> ResponseReturnValue:
             "client_form.html", form=Form(values), **_form_context(who, found.parent_id, found)
         )
     try:
-        facts = read(ClientFields(), _typed())
+        facts = read_form(ClientFields(), _typed())
         if facts["parent_id"] is None and found.parent_id and not who.scope.lists(found.parent_id):
             facts["parent_id"] = found.parent_id  # what the reader could not see they did not take away
         _warn_of_twins(who, facts, but=found.id)

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, store
 from services.accounts.commands.fields import ContactFields
-from services.accounts.pages.site import again, check_version, pages, read, typed
+from services.accounts.pages.site import again, check_version, pages, typed
 from shared import access, http
 from shared.access import Subject
-from shared.pages import Form, saved
+from shared.pages import Form, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 
@@ -31,7 +31,7 @@ def new_contact(client_id: str) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("contact_form.html", form=Form(), client=client, contact=None)
     try:
-        facts = read(ContactFields(), typed(*_FIELDS))
+        facts = read_form(ContactFields(), typed(*_FIELDS))
         unit = http.uow()
         contact = commands.add_contact(unit, store.client(unit.session, client_id, unit.who.scope), **facts)
     except Problem as problem:
@@ -48,7 +48,7 @@ def edit_contact(client_id: str, contact_id: str) -> ResponseReturnValue:
         form = Form({name: getattr(contact, name) for name in _FIELDS})
         return render_template("contact_form.html", form=form, client=client, contact=contact)
     try:
-        facts = read(ContactFields(), typed(*_FIELDS))
+        facts = read_form(ContactFields(), typed(*_FIELDS))
         unit = http.uow()
         row = store.contact(unit.session, client.id, contact_id, for_update=True)
         check_version(row.version)

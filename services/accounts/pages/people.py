@@ -14,13 +14,12 @@ from services.accounts.pages.site import (
     check_version,
     page_of,
     pages,
-    read,
     seat_view,
     typed,
     wanted,
 )
 from shared import access, http
-from shared.pages import Form, saved
+from shared.pages import Form, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.terms import choices
 from shared.problem import Problem, forbidden
@@ -85,7 +84,7 @@ def new_person() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("person_form.html", form=Form(), **_context(who))
     try:
-        added = commands.add_person(http.uow(), **read(PersonFields(), _typed()))
+        added = commands.add_person(http.uow(), **read_form(PersonFields(), _typed()))
     except Problem as problem:
         return again(problem, "person_form.html", **_context(who))
     text = _("“%(name)s” was added. Invite them now, so that they can sign in.", name=added.name)
@@ -103,7 +102,7 @@ def edit_person(person_id: str) -> ResponseReturnValue:
         form = Form({name: getattr(found, name) for name in (*_FIELDS, "roles")})
         return render_template("person_form.html", form=form, **_context(who, found))
     try:
-        facts = read(PersonFields(), _typed())
+        facts = read_form(PersonFields(), _typed())
         unit = http.uow()
         row = store.person(unit.session, person_id, for_update=True)
         check_version(row.version)

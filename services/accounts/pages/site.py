@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import marshmallow as ma
 from flask import Response, request
 from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -46,15 +45,6 @@ FIELDS = {
     "tier": _("Tier"),
     "status": _("Status"),
 }
-
-
-def read(schema: ma.Schema, data: dict[str, Any]) -> dict[str, Any]:
-    """A form's values as the API would take them. Raises 422 with the fields' paths."""
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ma.ValidationError as error:
-        raise http.invalid_fields({"form": error.messages}) from None
-    return loaded
 
 
 def typed(*names: str) -> dict[str, str]:

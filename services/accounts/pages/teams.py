@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, store
 from services.accounts.commands.fields import AssignmentFields, SeatPeriod
-from services.accounts.pages.site import again, check_version, pages, person_options, read, typed
+from services.accounts.pages.site import again, check_version, pages, person_options, typed
 from shared import access, http
 from shared.access import Subject
-from shared.pages import Form, language, saved
+from shared.pages import Form, language, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 
@@ -33,7 +33,7 @@ def new_seat(client_id: str) -> ResponseReturnValue:
         form = Form({"role": request.args.get("role", "AM"), "from": _day(http.actor().now)})
         return render_template("seat_form.html", form=form, **_context(client))
     try:
-        facts = read(AssignmentFields(), typed("person_id", "role", "from", "until"))
+        facts = read_form(AssignmentFields(), typed("person_id", "role", "from", "until"))
         if request.form.get("from") == _day(http.actor().now):
             facts["starts_at"] = None  # from today on is from now on: nobody was on the team this morning
         commands.assign(http.uow(), client_id=client.id, **facts)
@@ -52,7 +52,7 @@ def edit_seat(client_id: str, assignment_id: str) -> ResponseReturnValue:
         form = Form({"from": _day(seat.starts_at), "until": _day(seat.ends_at)})
         return render_template("seat_period_form.html", form=form, **context)
     try:
-        period = read(SeatPeriod(), _moved(seat))
+        period = read_form(SeatPeriod(), _moved(seat))
         unit = http.uow()
         row = store.assignment(unit.session, client.id, assignment_id, for_update=True)
         check_version(row.version)

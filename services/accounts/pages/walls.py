@@ -15,12 +15,11 @@ from services.accounts.pages.site import (
     client_options,
     page_of,
     pages,
-    read,
     typed,
     wanted,
 )
 from shared import access, http
-from shared.pages import Form, saved
+from shared.pages import Form, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 
@@ -60,7 +59,7 @@ def new_wall() -> ResponseReturnValue:
         return render_template("wall_form.html", form=form, **_context(who, form.value("one_id")))
     try:
         chosen = [request.form.get("one_id", ""), request.form.get("client_ids", "")]
-        facts = read(WallFields(), {**_typed(), "client_ids": [one for one in chosen if one]})
+        facts = read_form(WallFields(), {**_typed(), "client_ids": [one for one in chosen if one]})
         commands.raise_wall(http.uow(), **facts)
     except Problem as problem:
         return again(problem, "wall_form.html", **_context(who))
@@ -77,7 +76,7 @@ def edit_wall(wall_id: str) -> ResponseReturnValue:
         form = Form({"reason": wall.reason, "cooling_off_days": wall.cooling_off_days})
         return render_template("wall_form.html", form=form, **context)
     try:
-        facts = read(WallFacts(), _typed())
+        facts = read_form(WallFacts(), _typed())
         unit = http.uow()
         row = store.wall(unit.session, wall_id, unit.who.scope, for_update=True)
         check_version(row.version)

@@ -22,13 +22,12 @@ from services.intelligence.pages.site import (
     numbered,
     pages,
     people_options,
-    read,
     source_options,
 )
 from shared import access, http
 from shared.access import Subject
 from shared.clock import start_of_day
-from shared.pages import Form, saved
+from shared.pages import Form, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.language import local
 from shared.problem import Problem, conflict, forbidden
@@ -57,7 +56,7 @@ def capture() -> ResponseReturnValue:
         unit = http.uow()
         if new_source is not None:
             facts["source_id"] = commands.add_source(unit, **new_source).id
-        captured = commands.capture(unit, draft=draft, **read(FindingFields(), facts))
+        captured = commands.capture(unit, draft=draft, **read_form(FindingFields(), facts))
     except Problem as problem:
         return again(_about_new_source(problem), "capture.html", **_context(who))
     # The next one mostly comes from the same place: client and source stay chosen.
@@ -79,7 +78,7 @@ def edit_draft(finding_id: str) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("finding_form.html", form=Form(_values(row)), **_context(who, row))
     try:
-        facts = read(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
+        facts = read_form(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
         unit = http.uow()
         locked = store.finding(unit.session, finding_id, unit.who, lock=True)
         check_version(locked.version)
@@ -105,7 +104,7 @@ def correct(finding_id: str) -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("finding_form.html", form=Form(_values(row)), **_context(who, row))
     try:
-        facts = read(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
+        facts = read_form(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
         unit = http.uow()
         locked = store.finding(unit.session, finding_id, unit.who, lock=True)
         check_version(locked.version)
@@ -155,7 +154,7 @@ def _typed_source(client_id: str | None) -> dict[str, Any] | None:
     facts["reliability"] = request.form.get("new_source_reliability") or "F"
     facts["client_id"] = client_id if request.form.get("new_source_own") else None
     try:
-        return read(SourceFields(), facts)
+        return read_form(SourceFields(), facts)
     except Problem as problem:
         problem.errors = {f"new_source_{name}": text for name, text in problem.errors.items()}
         raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import marshmallow as ma
 from flask import Response, request
 
 from contracts.accounts import Client
@@ -107,15 +106,6 @@ LOWERED = {
     "missing": lazy_gettext("nothing is known that stands"),
     "open": lazy_gettext("told in confidence, but labelled open"),
 }
-
-
-def read(schema: ma.Schema, data: dict[str, Any]) -> dict[str, Any]:
-    """A form's values as the API would take them. Raises 422 with the fields' paths."""
-    try:
-        loaded: dict[str, Any] = schema.load(data)
-    except ma.ValidationError as error:
-        raise http.invalid_fields({"form": error.messages}) from None
-    return loaded
 
 
 def check_version(version: int) -> None:

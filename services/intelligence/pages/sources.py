@@ -18,13 +18,12 @@ from services.intelligence.pages.site import (
     client_options,
     numbered,
     pages,
-    read,
     source_options,
     timeline,
     wanted,
 )
 from shared import access, http
-from shared.pages import Form, saved
+from shared.pages import Form, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 
@@ -108,7 +107,7 @@ def new_source() -> ResponseReturnValue:
         form = Form({"reliability": "F", "client_id": request.args.get("client", "")})
         return render_template("source_form.html", form=form, **_context(who))
     try:
-        added = commands.add_source(http.uow(), **read(SourceFields(), _typed()))
+        added = commands.add_source(http.uow(), **read_form(SourceFields(), _typed()))
     except Problem as problem:
         return again(problem, "source_form.html", **_context(who))
     return saved(f"/intelligence/sources/{added.id}", _("“%(name)s” was added.", name=added.name))
@@ -125,7 +124,7 @@ def edit_source(source_id: str) -> ResponseReturnValue:
         form = Form({name: getattr(row, name) for name in SourceFields().fields})
         return render_template("source_form.html", form=form, **_context(who, row))
     try:
-        facts = read(SourceFields(), _typed() | {"client_id": row.client_id})
+        facts = read_form(SourceFields(), _typed() | {"client_id": row.client_id})
         unit = http.uow()
         locked = store.source(unit.session, source_id, unit.who, lock=True)
         check_version(locked.version)
