@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from shared.db import UtcDateTime
@@ -32,6 +32,7 @@ class EventRow(Platform):
     version: Mapped[int]
     at: Mapped[datetime]
     envelope: Mapped[str] = mapped_column(Text)
+    replay: Mapped[bool] = mapped_column(default=False, server_default=false())
     __table_args__ = (Index("events_topic", "topic", "id"), Index("events_key", "key", "version"))
 
 
@@ -55,6 +56,23 @@ class PositionRow(Platform):
     partition: Mapped[int] = mapped_column(primary_key=True, default=0)
     position: Mapped[int] = mapped_column(Sequence, default=0)
     at_end_at: Mapped[datetime | None]
+
+
+class LeaseRow(Platform):
+    """Who alone may do something now, and until when: the relay that sends a service's events."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime]
+
+
+class EpochRow(Platform):
+    """The epoch of what this service publishes; a restore opens a new one. Without a row: 1."""
+
+    __tablename__ = "epoch"
+    id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    epoch: Mapped[int]
 
 
 class DeadLetterRow(Platform):

@@ -126,9 +126,9 @@
     form.dataset.sending = "1";
     keepDraft(form);
     const button = submitter ?? $("[type=submit]", form);
-    const label = button?.innerHTML;
     const body = new FormData(form, submitter?.name ? submitter : undefined);
-    if (button) { button.disabled = true; button.textContent = word("sending"); }
+    if (button) { button.dataset.sentAs = button.innerHTML; button.disabled = true; button.textContent = word("sending"); }
+    let leaving = false;
     try {
       let answer = await post(form, body);
       // The page outlived its session's form token: take a fresh one and send once more.
@@ -136,13 +136,17 @@
         body.set("csrf_token", $("[name=csrf_token]", form).value);
         answer = await post(form, body);
       }
-      await settle(form, answer);
+      leaving = await settle(form, answer);
     } catch {
       refuse(form, word("unreachable"));
     } finally {
-      delete form.dataset.sending;
-      if (button?.isConnected) { button.disabled = false; button.innerHTML = label; }
+      if (!leaving) release(form); // while the next page loads, a second press must not send again
     }
+  };
+
+  const release = (form) => {
+    delete form.dataset.sending;
+    $$("[data-sent-as]", form).forEach((button) => { button.disabled = false; button.innerHTML = button.dataset.sentAs; delete button.dataset.sentAs; });
   };
 
   const post = (form, body) =>
@@ -166,24 +170,25 @@
     return true;
   };
 
+  // Answers whether the page is being left.
   const settle = async (form, answer) => {
     const next = answer.headers.get("ACM-Location");
     if (answer.ok && next) {
       forgetDraft(form); // only now: the server said that it is stored
       location.assign(next);
-      return;
+      return true;
     }
     if (answer.status === 401) {
       const link = make("a", { href: `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`, target: "_blank", className: "alert-link ms-2", textContent: word("signIn") });
       refuse(form, word("signedOut"), link);
-      return;
+      return false;
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const problem = $("[data-problem]", page);
     if (answer.status >= 500 || problem || !$("main", page)) {
       const said = [$("[data-problem-heading]", page), $("[data-problem-said]", page)].map((part) => part?.textContent.trim()).filter(Boolean);
       refuse(form, said.join(" – ") || word("unreachable"));
-      return;
+      return false;
     }
     // The same form again, with what to do about it.
     document.title = page.title;
@@ -191,6 +196,7 @@
     prepare($("main"));
     window.htmx?.process($("main"));
     takeFocus();
+    return false;
   };
 
   const refuse = (form, reason, ...more) => {
@@ -213,7 +219,7 @@
     } else if (form.dataset.sending) event.preventDefault(); // a second press of the button
     else form.dataset.sending = "1";
   });
-  window.addEventListener("pageshow", () => $$("form[data-sending]").forEach((form) => { delete form.dataset.sending; }));
+  window.addEventListener("pageshow", () => $$("form[data-sending]").forEach(release));
 
   // --- search everywhere: a combobox whose list may fail silently ---------------------------------------
   const searchBox = $("#acm-search");

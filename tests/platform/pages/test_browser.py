@@ -389,8 +389,8 @@ def test_pressing_twice_sends_once(page: Page) -> None:
     page.get_by_role("button", name="Save").dblclick()
     page.wait_for_url("**/notes/list")
     fill(page)
-    page.evaluate("document.querySelector('.acm-form').requestSubmit()")
-    page.evaluate("document.querySelector('.acm-form')?.requestSubmit()")
+    # In one call: between two the page may be leaving, and a second call would find no page to run in.
+    page.evaluate("form => { form.requestSubmit(); form.requestSubmit(); }", page.query_selector(".acm-form"))
     page.wait_for_url("**/notes/list")
     assert len(sent) == 2
 
