@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
@@ -43,7 +43,7 @@ class Event:
 
     def to_json(self) -> str:
         """The envelope as one line of JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_values(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -71,7 +71,7 @@ class Shape:
 
     def to_dict(self) -> dict[str, Any]:
         """The shape as JSON values."""
-        return asdict(self)  # type: ignore[call-overload,no-any-return]
+        return _values(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,11 @@ def happening(shape: type[Shape], name: str, meaning: str) -> Happening:
     HAPPENINGS[declared.type] = declared
     SHAPES[shape.NAME] = shape
     return declared
+
+
+def _values(instance: Any) -> dict[str, Any]:
+    # They are JSON values already; `asdict` would copy every list and mapping, for each write.
+    return {f.name: getattr(instance, f.name) for f in fields(instance)}
 
 
 def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -492,6 +492,10 @@ class ApiBlueprint(SmorestBlueprint):  # type: ignore[misc]
         super().__init__(name, f"api.{name}", description=description)
         self._prepare_doc_cbks.append(self._document_conventions)
 
+    def arguments(self, schema: type[ma.Schema] | ma.Schema, **kwargs: Any) -> Any:
+        """The schema of a part of the request, made once and not again for each request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **kwargs)
+
     @staticmethod
     def _document_conventions(doc: dict[str, Any], _info: Any, *, method: str, **_: Any) -> dict[str, Any]:
         responses = doc.setdefault("responses", {})

@@ -7,13 +7,16 @@ and answers the same JSON; it has no permissions, conventions or schemas. A rati
 
 from __future__ import annotations
 
+import cProfile
 import json
 import os
 import platform
+import pstats
 import re
 import statistics
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,13 @@ from tests.product import Product
 ROUNDS, PER_ROUND = 9, 40
 SEARCHABLE_SAMPLES = 100
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+AREAS = {
+    "sqlalchemy/orm": "SQLAlchemy ORM", "sqlalchemy": "SQLAlchemy Core", "sqlite3": "SQLite and the disk",
+    "flask_smorest": "schemas", "marshmallow": "schemas", "webargs": "schemas", "apispec": "schemas",
+    "flask": "Flask", "werkzeug": "Flask", "/shared/": "conventions and permission",
+    "/services/": "the service",
+}  # fmt: skip
+"""Part of a file's path or of a built-in function's name: what it is accounted to."""
 Statement = tuple[Any, Any]
 
 
@@ -39,9 +49,16 @@ def main() -> None:
         agency = _Agency(made)
         rows = [_compare("read a client", agency, agency.read, goal=0.6)]
         rows.append(_compare("capture a finding", agency, agency.write, goal=0.5))
+        requests = {"read a client": agency.read, "capture a finding": agency.write}
+        profiles = {name: _shares(agency, request) for name, request in requests.items()}
     print(f"\n{'API against bare':24}{'product ms':>12}{'bare ms':>10}{'ratio':>8}{'goal':>7}")
     for name, ours, bare, goal in rows:
         print(f"{name:24}{ours * 1000:12.2f}{bare * 1000:10.2f}{bare / ours:8.2f}{goal:7.2f}")
+    print(
+        "\nwhere the product's time goes (share of a profile; the bare one has Flask, SQLAlchemy Core, commit)"
+    )
+    for name, shares in profiles.items():
+        print(f"{name:24}" + ", ".join(f"{area} {share:.0%}" for area, share in shares))
     samples = sorted(_write_to_searchable())
     p50, p95 = statistics.median(samples) * 1000, samples[int(len(samples) * 0.95)] * 1000
     print(f"\nfrom a write's answer to its being searchable, {len(samples)} samples:")
@@ -179,6 +196,19 @@ def _time(app: Any, request: Callable[[], tuple[str, EnvironBuilder]]) -> float:
         _, status, _ = run_wsgi_app(app, environ, buffered=True)
         assert status.startswith("20"), status
     return (time.perf_counter() - started) / PER_ROUND
+
+
+def _shares(agency: _Agency, request: Callable[[], tuple[str, EnvironBuilder]]) -> list[tuple[str, float]]:
+    """How much of the time is spent in which library's own code, the largest first."""
+    app = agency.world.app(request()[0])
+    _time(app, request)
+    profile = cProfile.Profile()
+    profile.runcall(_time, app, request)
+    spent: dict[str, float] = defaultdict(float)
+    for (path, _, function), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        spent[next((area for mark, area in AREAS.items() if mark in path + function), "Python")] += own
+    total = sum(spent.values())
+    return sorted(((area, own / total) for area, own in spent.items()), key=lambda pair: -pair[1])
 
 
 def _write_to_searchable() -> list[float]:
