@@ -55,7 +55,7 @@ def main() -> None:
     for name, ours, bare, goal in rows:
         print(f"{name:24}{ours * 1000:12.2f}{bare * 1000:10.2f}{bare / ours:8.2f}{goal:7.2f}")
     print(
-        "\nwhere the product's time goes (share of a profile; the bare one has Flask, SQLAlchemy Core, commit)"
+        "\nwhere the product's time goes (shares of a profile; the bare one has Flask, Core, the disk)"
     )
     for name, shares in profiles.items():
         print(f"{name:24}" + ", ".join(f"{area} {share:.0%}" for area, share in shares))
