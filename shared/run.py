@@ -53,7 +53,7 @@ def serve(services: Sequence[Service], settings: Settings, *, listener: socket.s
         "workers": settings.web_processes,
         "threads": settings.web_threads,
         "worker_class": "gthread",
-        "preload_app": True,
+        "preload_app": settings.web_processes > 1,  # alone, it need not share its app with its parent
         "timeout": REQUEST_SECONDS,
         "graceful_timeout": GRACE_SECONDS,
         "keepalive": 5,
