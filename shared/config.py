@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 _PLAIN = {
     "ACM_HOST", "ACM_PORT", "ACM_HOME", "ACM_DEMO", "ACM_TIMEZONE", "ACM_SECRET", "ACM_WEB_PROCESSES",
     "ACM_WEB_THREADS", "ACM_ACCESS_STALE_AFTER", "ACM_LOG_LEVEL", "ACM_TLS", "ACM_CURRENCY",
 }  # fmt: skip
-_ENGINES = ("DATABASE_URL", "LOG_URL", "SEARCH_URL")
+_DATABASE, _LOG, _SEARCH = _ENGINES = ("DATABASE_URL", "LOG_URL", "SEARCH_URL")
+_SCHEMES = {
+    _DATABASE: ("sqlite", "postgresql"),
+    _LOG: ("kafka", "kafkas"),
+    _SEARCH: ("http", "https"),
+}
+_FORMS = {
+    _DATABASE: "sqlite:///FILE or postgresql://[user:password@]host[:port]/database",
+    _LOG: "embedded or kafka://[user:password@]host:port[,host:port][/prefix] (kafkas:// over TLS)",
+    _SEARCH: "embedded or http(s)://[user:password@]host:port[/prefix]",
+}
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+_PREFIX = re.compile(r"(/[a-z0-9][a-z0-9-]{0,39})?/?")
 
 
 class SettingsError(Exception):
@@ -29,25 +43,25 @@ class Settings:
     demo: bool = True
     timezone: str = "Asia/Shanghai"
     currency: str = "CNY"
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     tls: bool = False
     web_processes: int = 1
     web_threads: int = 8
     access_stale_after: float = 900.0
     log_level: str = "WARNING"
-    engines: dict[str, str] = field(default_factory=dict)
+    engines: dict[str, str] = field(default_factory=dict, repr=False)  # may hold passwords
 
     def database_url(self, service: str) -> str:
-        """The SQLAlchemy URL of a service's own database."""
-        return self._engine("DATABASE_URL", service) or f"sqlite:///{self.home / 'data' / service}.db"
+        """The URL of a service's own database."""
+        return self._engine(_DATABASE, service) or f"sqlite:///{self.home / 'data' / service}.db"
 
     def log_url(self, service: str) -> str:
-        """Where the service's events travel: `embedded` or `kafka://…`."""
-        return self._engine("LOG_URL", service) or "embedded"
+        """Where the service's events travel: `embedded`, `kafka://…` or `kafkas://…`."""
+        return self._engine(_LOG, service) or "embedded"
 
     def search_url(self, service: str) -> str:
         """Where the index lives: `embedded` or `http(s)://…`."""
-        return self._engine("SEARCH_URL", service) or "embedded"
+        return self._engine(_SEARCH, service) or "embedded"
 
     def _engine(self, what: str, service: str) -> str:
         own = self.engines.get(f"ACM_{service.upper()}_{what}", "")
@@ -129,15 +143,34 @@ def _read(variables: dict[str, str], engines: dict[str, str]) -> Settings:
 
 def _refuse_contradictions(settings: Settings) -> None:
     for name, url in settings.engines.items():
-        if name.endswith("LOG_URL") and not url.startswith(("kafka://", "embedded")):
+        what = next(ending for ending in _ENGINES if name.endswith(ending))
+        if not _can_be_read(what, url):
+            # Without what was given, which may hold a password.
+            raise SettingsError(f"{name} must be {_FORMS[what]}")
+        service = name.removeprefix("ACM_").removesuffix(what).rstrip("_")
+        on_server = settings.database_url(service).startswith("postgresql")
+        if on_server and settings.log_url(service) == "embedded":
             raise SettingsError(
-                f"{name} must be kafka://host:port[,host:port] or embedded, not {url.split('@')[-1]}"
+                "PostgreSQL needs ACM_LOG_URL=kafka://…: the embedded log reads SQLite files only"
             )
-    databases = [url for name, url in settings.engines.items() if name.endswith("DATABASE_URL")]
-    logs = [url for name, url in settings.engines.items() if name.endswith("LOG_URL")]
-    if any(not url.startswith("sqlite") for url in databases) and not any(
-        u.startswith("kafka") for u in logs
-    ):
-        raise SettingsError(
-            "PostgreSQL needs ACM_LOG_URL=kafka://…: the embedded log reads SQLite files only"
-        )
+
+
+def _can_be_read(what: str, url: str) -> bool:
+    if url == "embedded":
+        return what != _DATABASE
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if parts.scheme not in _SCHEMES[what]:
+        return False
+    if what == _DATABASE:
+        return len(parts.path) > 1
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    most = len(hosts) if what == _LOG else 1
+    return (
+        len(hosts) <= most
+        and all(_HOST.fullmatch(host) for host in hosts)
+        and _PREFIX.fullmatch(parts.path) is not None
+        and not parts.query + parts.fragment
+    )

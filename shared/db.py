@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import uuid_utils
-from sqlalchemy import DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy import Column, DateTime, Dialect, Engine, String, Text, create_engine, event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 LOCK_WAIT_SECONDS = 10
+STATEMENT_SECONDS = 30
+IDLE_SECONDS = 15  # after which PostgreSQL ends a transaction in which nothing is asked any more
+_DISK_FULL, _LOCK_NOT_AVAILABLE = "53100", "55P03"
 _DATABASES: dict[tuple[str, str], Database] = {}
 
 
@@ -44,45 +50,57 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+@compiles(String, "postgresql")
+@compiles(Text, "postgresql")
+def _sorted_by_code_point(kind: String, compiler: Any, **context: Any) -> str:
+    # Columns of text sort as on SQLite, whatever the language of the database.
+    name = compiler.visit_text(kind) if isinstance(kind, Text) else compiler.visit_string(kind)
+    return f'{name} COLLATE "C"' if isinstance(context.get("type_expression"), Column) else str(name)
+
+
 class Database:
-    """One service's database. Make it through `database()`, so that a process holds one pool per file."""
+    """One service's database. Make it through `database()`, so that a process holds one pool per service.
+
+    There is one writer at a time: `write()` takes the service's lock before anything else, on both databases.
+    So nothing that a rule has read changes before it writes, and event ids are committed in their order.
+    """
 
     def __init__(self, service: str, url: str) -> None:
         self.service = service
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._writer = threading.Lock()
+        self._queue: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         self.engine = self._sqlite(url) if self.is_sqlite else self._postgres(url)
         self._write_engine = self.engine.execution_options(acm_write=True)
+        self._read_engine = (
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        )
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that may write: committed at the end, rolled back when anything is raised.
 
-        On SQLite it takes the write lock at once, so that what it reads cannot change under it and event ids
-        are committed in their order; threads of this process queue fairly instead of polling the file lock.
+        Raises OperationalError when the lock is not had in time. Threads of this process queue fairly instead
+        of polling SQLite's file lock; PostgreSQL queues by itself.
         """
-        if self.is_sqlite:
-            with (
-                self._writer,
-                Session(self._write_engine, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield session
-        else:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
+        with self._queue, Session(self._write_engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one consistent state and takes no write lock."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with Session(self._read_engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     def exists(self) -> bool:
-        """Whether there is a database to read (on PostgreSQL: assumed)."""
-        path = self.engine.url.database
-        return not self.is_sqlite or (path is not None and Path(path).exists())
+        """Whether there is a database to read."""
+        if self.is_sqlite:
+            path = self.engine.url.database
+            return path is not None and Path(path).exists()
+        with self._read_engine.connect() as connection:
+            return connection.scalar(text("SELECT to_regclass('events')")) is not None
 
     def _sqlite(self, url: str) -> Engine:
         engine = create_engine(url, pool_size=16, max_overflow=16)
@@ -111,13 +129,59 @@ class Database:
         return engine
 
     def _postgres(self, url: str) -> Engine:
-        options = f"-csearch_path={self.service} -clock_timeout={LOCK_WAIT_SECONDS}s -ctimezone=UTC"
-        return create_engine(
+        seconds = {
+            "lock_timeout": LOCK_WAIT_SECONDS,
+            "statement_timeout": STATEMENT_SECONDS,
+            # A process that was paused in a transaction must not keep the others from writing for ever.
+            "idle_in_transaction_session_timeout": IDLE_SECONDS,
+        }
+        plain = {"search_path": self.service, "timezone": "UTC", "synchronous_commit": "on"}
+        options = plain | {name: f"{value}s" for name, value in seconds.items()}
+        engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=8,
+            max_overflow=24,
+            pool_timeout=LOCK_WAIT_SECONDS,
             pool_pre_ping=True,
-            connect_args={"options": options},
+            connect_args={
+                "options": " ".join(f"-c{name}={value}" for name, value in options.items()),
+                "connect_timeout": LOCK_WAIT_SECONDS,
+                "application_name": f"acm {self.service}",
+            },
         )
+        lock = int.from_bytes(hashlib.sha256(self.service.encode()).digest()[:8], signed=True)
+
+        @event.listens_for(engine, "connect")
+        def _connect(connection: Any, _record: Any) -> None:
+            # Act as the role that owns the service's schema, where it is another and we may.
+            connection.execute(
+                "SELECT set_config('role', pg_get_userbyid(nspowner), false) FROM pg_namespace"
+                " WHERE nspname = %s AND pg_get_userbyid(nspowner) <> current_user"
+                " AND pg_has_role(nspowner, 'MEMBER')",
+                (self.service,),
+            )
+            connection.commit()
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Any) -> None:
+            if connection.get_execution_options().get("acm_write"):
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock,))
+
+        return engine
+
+
+def is_full(error: OperationalError) -> bool:
+    """Whether a database refused because there is no room left."""
+    return _sqlstate(error) == _DISK_FULL or (not _sqlstate(error) and "disk" in str(error.orig))
+
+
+def is_locked(error: OperationalError) -> bool:
+    """Whether a database refused because another writer held the lock for too long."""
+    return _sqlstate(error) == _LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig)
+
+
+def _sqlstate(error: OperationalError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def database(service: str, url: str) -> Database:
