@@ -10,6 +10,8 @@ from shared.search import analysis
 from shared.search.port import NO_CLIENT, IndexDocument, Prepared
 from shared.search.ranking import Ranked
 
+FORMAT = 1
+"""Raised when fields or analysis change: an index of another format counts as lost, and is made again."""
 RANKED_CHARACTERS = 8000
 """How much of a body ranking counts in; all of it is found."""
 _TIE_BITS = 29

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import struct
 import uuid
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
@@ -24,24 +25,27 @@ from typing import Any
 
 from shared.access import Scope
 from shared.search import finding, port
-from shared.search.documents import prepare
+from shared.search.documents import FORMAT, prepare
 from shared.search.port import (
+    FACET_VALUES,
     KEYWORDS,
     STREAMS,
     AllOf,
     AnyOf,
+    Begins,
     Between,
     Census,
     Condition,
+    Facets,
     Find,
     Found,
     IndexDocument,
     IndexUnavailable,
     Is,
-    Listed,
     Not,
     Phrase,
     Prepared,
+    Read,
     Suggestion,
     Texts,
     Written,
@@ -49,12 +53,11 @@ from shared.search.port import (
 )
 from shared.search.query import Aliases
 
-FORMAT = 1
-"""Raised when fields or analysis change: an index of another format counts as lost, and is made again."""
 _HEAP = 15_000_000
 _MARK_ID = "\x00mark"
 _VERSION_BITS = 40
 _MAGIC = 1337
+_Place = tuple[int, Any]  # the order of a document and its address
 _FEW = 4
 _POSITIONED = ("text_pairs", "text_units", "title_pairs", "title_units", "source_units")
 
@@ -430,26 +433,46 @@ class _Generation:
     # --- Engine
 
     @_guarded()
-    def listed(
-        self, condition: Condition, limit: int, *, oldest_first: bool = False
-    ) -> tuple[int, list[Listed]]:
-        """See `Engine.listed`."""
+    def read(
+        self,
+        condition: Condition,
+        limit: int = 0,
+        *,
+        tiers: Sequence[Condition] = (),
+        oldest_first: bool = False,
+        facets: Sequence[str] = (),
+    ) -> Read:
+        """See `Engine.read`."""
+        total, places = self._listed(condition, limit, oldest_first)
+        if total > limit and tiers:
+            places = self._by_tiers(condition, tiers, limit, places)
+        rows = [(order, self._searcher.doc(place).get_first("stored").decode()) for order, place in places]
+        return Read(total, tuple(rows), self._facets(condition, facets) if total else {})
+
+    def _listed(self, condition: Condition, limit: int, oldest_first: bool) -> tuple[int, list[_Place]]:
         order = _tantivy().Order.Asc if oldest_first else _tantivy().Order.Desc
-        query = _query(condition)
         # A list by a field holds what has a value of it; so does every document that is alive.
-        found = self._searcher.search(query, limit=max(1, limit), order_by_field="order", order=order)
-        return found.count, [Listed(key, place) for key, place in found.hits[:limit]]
+        found = self._searcher.search(
+            _query(condition), limit=max(1, limit), order_by_field="order", order=order
+        )
+        return found.count, found.hits[:limit]
 
-    @_guarded()
-    def load(self, listed: Sequence[Listed]) -> list[str]:
-        """See `Engine.load`."""
-        return [self._searcher.doc(item.handle).get_first("stored").decode() for item in listed]
+    def _by_tiers(
+        self, condition: Condition, tiers: Sequence[Condition], limit: int, newest: list[_Place]
+    ) -> list[_Place]:
+        chosen: dict[int, _Place] = {}
+        for tier in tiers:
+            for place in self._listed(AllOf((condition, tier)), limit, False)[1]:
+                chosen.setdefault(place[0], place)
+            if len(chosen) >= limit:
+                break
+        for place in newest:
+            chosen.setdefault(place[0], place)
+        return list(chosen.values())[:limit]
 
-    @_guarded()
-    def facets(
-        self, condition: Condition, fields: Sequence[str]
-    ) -> Mapping[str, tuple[tuple[str, int], ...]]:
-        """See `Engine.facets`."""
+    def _facets(self, condition: Condition, fields: Sequence[str]) -> Facets:
+        if not fields:
+            return {}
         asked = {field: {"terms": {"field": field, "size": 65000, "segment_size": 65000}} for field in fields}
         answer = self._searcher.aggregate(_query(condition), asked)
         return {
@@ -457,7 +480,7 @@ class _Generation:
                 sorted(
                     ((bucket["key"], int(bucket["doc_count"])) for bucket in answer[field]["buckets"]),
                     key=lambda pair: (-pair[1], pair[0]),
-                )
+                )[:FACET_VALUES]
             )
             for field in fields
         }
@@ -483,6 +506,8 @@ def _query(condition: Condition) -> Any:
         case Is(field, values):
             # tantivy gathers the whole set before it looks at anything else: good for many, rare values.
             return make.term_set_query(schema, field, list(values)) if values else make.empty_query()
+        case Begins(field, prefix):
+            return make.regex_query(schema, field, re.escape(prefix) + ".*")
         case Phrase(field, tokens):
             return make.phrase_query(schema, field, list(tokens))
         case Between(low, high):

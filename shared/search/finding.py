@@ -23,6 +23,7 @@ from shared.search.port import (
     SORTS,
     AllOf,
     AnyOf,
+    Begins,
     Between,
     Condition,
     Engine,
@@ -30,11 +31,11 @@ from shared.search.port import (
     Found,
     Hit,
     Is,
-    Listed,
     Not,
     Note,
     Phrase,
     QueryError,
+    Read,
     Suggestion,
     Text,
     Texts,
@@ -120,7 +121,7 @@ def _plan(engine: Engine, question: Find, scope: Scope, aliases: Aliases | None)
         for item in query.filters
         if item.field == "client"
         and not known.named(item.value, scope)
-        and not engine.listed(AllOf((base, Is("client", (item.value,)))), 0)[0]
+        and not engine.read(AllOf((base, Is("client", (item.value,))))).total
     )
     terms = [(term, term_condition(term)) for term in query.terms]
     terms += [(term, term_condition(term, "title")) for term in query.title]
@@ -132,8 +133,7 @@ def _with_clients_by_pinyin(engine: Engine, base: Condition, term: Term) -> Term
     if term.client_ids or len(term.units) != 1 or len(term.units[0].letters) < 3:
         return term
     wanted = AllOf((base, Is("kind", ("client",)), Is("pinyin", ("^" + term.units[0].letters,))))
-    _, clients = engine.listed(wanted, 20)
-    ids = {Ranked.unpack(stored).client for stored in engine.load(clients)}
+    ids = {Ranked.unpack(stored).client for _, stored in engine.read(wanted, 20).rows}
     return replace(term, client_ids=tuple(sorted(ids - {NO_CLIENT})))
 
 
@@ -202,22 +202,23 @@ def find(
     _check(question)
     page = _Page.read(question, now)
     plan = _plan(engine, question, scope, aliases)
-    total, newest = engine.listed(plan.condition(), CANDIDATES)
-    if not total:
-        plan = _widened(engine, plan)
-        if plan.widened:
-            total, newest = engine.listed(plan.condition(), CANDIDATES)
-        plan = replace(plan, notes=(*plan.notes, *_why(engine, plan)) if not plan.widened else plan.notes)
-    hits, cursor = _hits(engine, question, plan, page, total, newest)
+    first = _first_read(engine, question, plan, page)
+    if not first.total:
+        wider = _widened(engine, plan)
+        if wider.widened:
+            plan, first = wider, _first_read(engine, question, wider, page)
+        else:
+            plan = replace(plan, notes=(*plan.notes, *_why(engine, plan)))
+    hits, cursor = _hits(engine, question, plan, page, first)
     shown = texts([document.id for document, _ in hits]) if hits else {}
     return Found(
-        total=total,
+        total=first.total,
         hits=tuple(
             _hit(document, value, shown, plan.scored, page.now, question.explain)
             for document, value in hits
             if document.id in shown
         ),
-        facets=_facets(engine, plan, question.facets, total),
+        facets={field: _named(first.facets.get(field, ())) for field in question.facets},
         widened=plan.widened,
         notes=plan.notes,
         cursor=cursor,
@@ -235,77 +236,59 @@ def _check(question: Find) -> None:
         raise QueryError("size_invalid", least=1, most=MOST_HITS)
 
 
-def _facets(
-    engine: Engine, plan: _Plan, fields: Sequence[str], total: int
-) -> dict[str, tuple[tuple[str, int], ...]]:
-    if not total or not fields:
-        return dict.fromkeys(fields, ())
-    counted = engine.facets(plan.condition(), fields)
-    return {
-        field: tuple((value, count) for value, count in counted[field] if value != NO_CLIENT)
-        for field in fields
-    }
+def _named(counts: Sequence[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple((value, count) for value, count in counts if value != NO_CLIENT)
 
 
 _Scored = tuple[Ranked, float]
 
 
-def _hits(
-    engine: Engine, question: Find, plan: _Plan, page: _Page, total: int, newest: list[Listed]
-) -> tuple[list[_Scored], str]:
-    if question.sort != "relevance" or not plan.terms:
-        return _by_date(engine, plan, page, question.size, oldest_first=question.sort == "oldest")
-    candidates = _candidates(engine, plan, total, newest)
-    ranked = _ranked(engine, candidates, plan, page.now)
+def _by_relevance(question: Find, plan: _Plan) -> bool:
+    return question.sort == "relevance" and bool(plan.terms)
+
+
+def _first_read(engine: Engine, question: Find, plan: _Plan, page: _Page) -> Read:
+    """The total, the facets, and what the first pages show: of a list by relevance the candidates, those
+    before others that hold everything in the title, then together, then something of it in the title."""
+    if _by_relevance(question, plan):
+        return engine.read(
+            plan.condition(), CANDIDATES, tiers=tuple(_tiers(plan.scored)), facets=question.facets
+        )
+    size = question.size if page.after is None else 0
+    oldest_first = question.sort == "oldest"
+    return engine.read(plan.condition(), size, oldest_first=oldest_first, facets=question.facets)
+
+
+def _hits(engine: Engine, question: Find, plan: _Plan, page: _Page, first: Read) -> tuple[list[_Scored], str]:
+    if not _by_relevance(question, plan):
+        place = first
+        if page.after is not None:
+            oldest_first = question.sort == "oldest"
+            beyond = Between(page.after + 1, None) if oldest_first else Between(None, page.after)
+            condition = AllOf((plan.condition(), beyond))
+            place = engine.read(condition, question.size, oldest_first=oldest_first)
+        return _by_date(place, plan, page)
+    ranked = _ranked(first, plan, page.now)
     if page.after is None:
         rows = ranked[page.offset : page.offset + question.size]
         offset = page.offset + len(rows)
         if offset < len(ranked):
             return rows, page.next(offset=offset)
-        if total <= len(ranked):
+        if first.total <= len(ranked):
             return rows, ""
         if rows:
             return rows, page.next(after=2**63 - 1)
         page = replace(page, after=2**63 - 1)
     # Beyond the candidates the list goes on by date; what stood among them does not come again.
     chosen = Not(Is("id", tuple(document.id for document, _ in ranked)))
-    return _by_date(engine, plan, page, question.size, oldest_first=False, also=(chosen,))
+    rest = AllOf((plan.condition(), chosen, Between(None, page.after)))
+    return _by_date(engine.read(rest, question.size), plan, page)
 
 
-def _by_date(
-    engine: Engine,
-    plan: _Plan,
-    page: _Page,
-    size: int,
-    *,
-    oldest_first: bool,
-    also: tuple[Condition, ...] = (),
-) -> tuple[list[_Scored], str]:
-    place: tuple[Condition, ...] = ()
-    if page.after is not None:
-        place = (Between(page.after + 1, None) if oldest_first else Between(None, page.after),)
-    condition = AllOf((plan.condition(), *also, *place))
-    left, listed = engine.listed(condition, size, oldest_first=oldest_first)
-    documents = [Ranked.unpack(stored) for stored in engine.load(listed)]
+def _by_date(read: Read, plan: _Plan, page: _Page) -> tuple[list[_Scored], str]:
+    documents = [Ranked.unpack(stored) for _, stored in read.rows]
     rows = [(document, _value(document, plan, page.now)) for document in documents]
-    return rows, page.next(after=listed[-1].order) if left > len(listed) else ""
-
-
-def _candidates(engine: Engine, plan: _Plan, total: int, newest: list[Listed]) -> list[Listed]:
-    """The best, before they are ranked again: what holds everything in its title, then what holds it
-    together, then what holds something of it in its title, then the rest, each the newest first."""
-    if total <= len(newest):
-        return newest
-    match = plan.condition()
-    chosen: dict[int, Listed] = {}
-    for tier in _tiers(plan.scored):
-        for listed in engine.listed(AllOf((match, tier)), CANDIDATES)[1]:
-            chosen.setdefault(listed.order, listed)
-        if len(chosen) >= CANDIDATES:
-            break
-    for listed in newest:
-        chosen.setdefault(listed.order, listed)
-    return list(chosen.values())[:CANDIDATES]
+    return rows, page.next(after=read.rows[-1][0]) if read.total > len(rows) else ""
 
 
 def _tiers(terms: tuple[Term, ...]) -> Iterator[Condition]:
@@ -319,8 +302,8 @@ def _tiers(terms: tuple[Term, ...]) -> Iterator[Condition]:
     yield AnyOf(tuple(in_title))
 
 
-def _ranked(engine: Engine, candidates: list[Listed], plan: _Plan, now: datetime) -> list[_Scored]:
-    documents = [Ranked.unpack(stored) for stored in engine.load(candidates)]
+def _ranked(read: Read, plan: _Plan, now: datetime) -> list[_Scored]:
+    documents = [Ranked.unpack(stored) for _, stored in read.rows]
     scored = [(document, _value(document, plan, now)) for document in documents]
     return sorted(scored, key=lambda pair: (-pair[1], pair[0].id))
 
@@ -358,7 +341,7 @@ def _widened(engine: Engine, plan: _Plan) -> _Plan:
     terms: list[tuple[Term, Condition]] = []
     notes: list[Note] = []
     for term, condition in plan.terms:
-        if engine.listed(AllOf((plan.base, condition)), 0)[0]:
+        if engine.read(AllOf((plan.base, condition))).total:
             terms.append((term, condition))
             continue
         loose = loosened(engine, plan.base, term)
@@ -369,33 +352,29 @@ def _widened(engine: Engine, plan: _Plan) -> _Plan:
     if not notes:
         return plan
     wider = replace(plan, terms=tuple(terms), notes=(*plan.notes, *notes), widened=True)
-    return wider if engine.listed(wider.condition(), 0)[0] else plan
+    return wider if engine.read(wider.condition()).total else plan
 
 
 def _why(engine: Engine, plan: _Plan) -> Iterator[Note]:
     """What an empty answer is due to, from what the reader may see alone."""
-    if not engine.listed(plan.base, 0)[0]:
+    if not engine.read(plan.base).total:
         yield Note("nothing_readable")
         return
-    missing = [
-        term for term, condition in plan.terms if not engine.listed(AllOf((plan.base, condition)), 0)[0]
-    ]
+    missing = [term for term, condition in plan.terms if not engine.read(AllOf((plan.base, condition))).total]
     for term in missing:
         yield Note("no_document_contains", {"term": term.typed})
     if missing:
         return
     for group in plan.groups:
-        count = engine.listed(plan.condition(leaving_out=group), 0)[0]
+        count = engine.read(plan.condition(leaving_out=group)).total
         if count:
             yield Note("without_filter", {"filter": group.field, "value": group.value, "count": count})
     together = AllOf((plan.base, *(condition for _, condition in plan.terms)))
-    if len(plan.terms) > 1 and not engine.listed(together, 0)[0]:
+    if len(plan.terms) > 1 and not engine.read(together).total:
         yield Note("terms_never_together", {"terms": " ".join(term.typed for term, _ in plan.terms)})
 
 
 # --- suggestions -------------------------------------------------------------------------------------------
-
-_MOST_ENDINGS = 100
 
 
 def suggest(engine: Engine, text: str, scope: Scope, limit: int) -> tuple[Suggestion, ...]:
@@ -412,18 +391,11 @@ def suggest(engine: Engine, text: str, scope: Scope, limit: int) -> tuple[Sugges
             conditions.extend(
                 unit_condition(unit, "title") for unit in term_of(token.text, phrase=True).units
             )
-    known = AllOf((base, *conditions))
     if unfinished is not None:
-        endings = engine.tokens("starts", unfinished.text, known)
-        best = sorted(endings, key=lambda pair: (pair[0] != unfinished.text, -pair[1], pair[0]))[
-            :_MOST_ENDINGS
-        ]
-        if not best:
-            return ()
-        known = AllOf((known, Is("starts", tuple(token for token, _ in best))))
-    clients = engine.listed(AllOf((known, Is("kind", ("client",)))), limit)[1]
-    others = engine.listed(AllOf((known, Not(Is("kind", ("client",))))), 4 * limit)[1]
-    documents = [Ranked.unpack(stored) for stored in engine.load([*clients, *others])]
+        conditions.append(Begins("starts", unfinished.text))
+    # Clients first; several records may have one name.
+    found = engine.read(AllOf((base, *conditions)), 5 * limit, tiers=(Is("kind", ("client",)),))
+    documents = [Ranked.unpack(stored) for _, stored in found.rows]
     begins = {doc.id: analysis.normalise(doc.name).text.startswith(folded.strip()) for doc in documents}
     documents.sort(key=lambda doc: (doc.kind != "client", not begins[doc.id]))
     distinct = {(doc.name, doc.client if doc.kind == "client" else ""): doc for doc in reversed(documents)}

@@ -220,6 +220,14 @@ class Is:
 
 
 @dataclass(frozen=True, slots=True)
+class Begins:
+    """A field holds a token that begins so."""
+
+    field: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A field holds these tokens one after another."""
 
@@ -257,7 +265,7 @@ class Not:
     of: Condition
 
 
-Condition = Is | Phrase | Between | AllOf | AnyOf | Not
+Condition = Is | Begins | Phrase | Between | AllOf | AnyOf | Not
 
 KEYWORDS = ("id", "kind", "client", "part", "method", "label", "source", "recipient", "listing", "alive")
 """Fields that hold whole values."""
@@ -269,18 +277,25 @@ STREAMS = (
 titles and names, and pinyin, for suggestions. `*_pairs`, `*_units` and `source_units` keep positions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One entry of a list: where it stands in the order, and a handle for `Engine.load`."""
+Facets = Mapping[str, tuple[tuple[str, int], ...]]
+"""Exact counts by value, the largest first, then by value; at most FACET_VALUES of a field."""
+FACET_VALUES = 10_000
 
-    order: int
-    handle: object
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What an engine read: how many documents satisfy a condition, the order and the stored string of the
+    first of them, and facets of all of them."""
+
+    total: int
+    rows: tuple[tuple[int, str], ...] = ()
+    facets: Facets = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A document as an engine indexes it. `order` is unique and grows with `collected_at`; `stored` is given
-    back by `Engine.load` as it is."""
+    back by `Engine.read` as it is."""
 
     id: str
     epoch: int
@@ -296,20 +311,17 @@ class Prepared:
 class Engine(Protocol):
     """What an adapter provides: reads of one state of the index, for the time of one answer."""
 
-    def listed(
-        self, condition: Condition, limit: int, *, oldest_first: bool = False
-    ) -> tuple[int, list[Listed]]:
-        """How many documents satisfy a condition, and the first of them by order (newest first)."""
-        ...
-
-    def load(self, listed: Sequence[Listed]) -> list[str]:
-        """The stored strings."""
-        ...
-
-    def facets(
-        self, condition: Condition, fields: Sequence[str]
-    ) -> Mapping[str, tuple[tuple[str, int], ...]]:
-        """Exact counts by value, the largest first, then by value. Never a value with count 0."""
+    def read(
+        self,
+        condition: Condition,
+        limit: int = 0,
+        *,
+        tiers: Sequence[Condition] = (),
+        oldest_first: bool = False,
+        facets: Sequence[str] = (),
+    ) -> Read:
+        """How many documents satisfy a condition, and the first of them: those of an earlier tier before
+        others, within one by order (newest first). Facets never hold a value with count 0."""
         ...
 
     def tokens(self, field: str, prefix: str, condition: Condition) -> list[tuple[str, int]]:

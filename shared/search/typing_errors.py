@@ -52,7 +52,7 @@ def _corrected(engine: Engine, base: Condition, term: Term) -> Loose | None:
     instead: list[str] = []
     for unit in term.units:
         held = _held(unit)
-        if unit.kind != "word" or engine.listed(AllOf((base, held)), 0)[0]:
+        if unit.kind != "word" or engine.read(AllOf((base, held))).total:
             units.append(unit)
             conditions.append(held)
             instead.append(unit.text)
