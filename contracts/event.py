@@ -14,13 +14,25 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
+RESTATED = "restated"
+EPOCH = "epoch"
+EPOCH_COMPLETE = f"{EPOCH}.complete"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One committed happening of one aggregate.
 
     `source` is the topic; `type` reads `<shape>.<happening>` (for example `finding.submitted`), so that a
-    consumer older than its producer still knows which shape `state` has. `version` counts 1..n per key
-    within an `epoch`; a restored source opens a new epoch.
+    consumer older than its producer still knows which shape `state` has. `version` counts 1..n per key,
+    through all epochs.
+
+    A source that was restored from a backup opens a new `epoch`: it says again what it has, each key at the
+    version that it has, and then `epoch.complete` with the key `epoch`. Whoever keeps something of that
+    source by then drops the keys of an older epoch, and takes nothing of an older one any more.
+
+    `replay`: nothing has happened, the state that holds is only said again (`<shape>.restated`). Projections
+    keep it; nobody reacts to it. The envelope has the field only where it is true.
     """
 
     id: str
@@ -35,6 +47,12 @@ class Event:
     trace: str | None = None
     change: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
+    replay: bool = False
+
+    @property
+    def completes_epoch(self) -> bool:
+        """Whether all that the source still has in this epoch was said before this event."""
+        return self.type == EPOCH_COMPLETE
 
     @property
     def shape_name(self) -> str:
@@ -43,7 +61,10 @@ class Event:
 
     def to_json(self) -> str:
         """The envelope as one line of JSON."""
-        return json.dumps(_values(self), ensure_ascii=False, separators=(",", ":"))
+        said = _values(self)
+        if not self.replay:
+            del said["replay"]
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:

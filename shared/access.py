@@ -382,13 +382,26 @@ def listed(scope: Scope, client: SQLColumnExpression[Any]) -> ColumnElement[bool
 def keep_fact(session: Session, event: Event, shape: Shape) -> None:
     """Fold one access fact; the newest (epoch, version) of a key wins."""
     row = session.get(AccessFactRow, (shape.NAME, shape.id))
-    if row is not None and (row.epoch, row.version) >= (event.epoch, event.version):
+    if row is not None and (row.epoch, row.version) > (event.epoch, event.version):
         return
     if row is None:
         row = AccessFactRow(kind=shape.NAME, id=shape.id, epoch=0, version=0, state={})
         session.add(row)
     row.epoch, row.version, row.state = event.epoch, event.version, shape.to_dict()
     session.flush()
+    _tell_readers(session)
+
+
+def drop_fact(session: Session, kind: str, key: str) -> None:
+    """Let go of a fact that its source does not have any more."""
+    row = session.get(AccessFactRow, (kind, key))
+    if row is not None:
+        session.delete(row)
+        session.flush()
+        _tell_readers(session)
+
+
+def _tell_readers(session: Session) -> None:
     session.merge(AccessRevisionRow(id=1, revision=new_id()))
     session.flush()
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from contracts.event import HAPPENINGS, SHAPES, Event, Happening, Shape
+from contracts.event import EPOCH, HAPPENINGS, SHAPES, Event, Happening, Shape
 from shared import clock
 from shared.db import Database
 from shared.log.port import LogReader, Record
@@ -33,10 +33,15 @@ log = structlog.get_logger("inbox")
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Keeps the newest state of a shape: `apply(uow, event, shape)`. Heals at the key's next event."""
+    """Keeps the newest state of a shape: `apply(uow, event, shape)`. Heals at the key's next event.
+
+    `apply` is also told what it has: a replay says a version again. `drop(uow, marker, key)` lets go of a key
+    that a restored source does not have any more; it is called for keys of other shapes of the topic too.
+    """
 
     shape: type[Shape]
     apply: Callable[[UnitOfWork, Event, Any], None]
+    drop: Callable[[UnitOfWork, Event, str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,13 @@ class Consumer:
             uow = UnitOfWork(session, clock.now())
             began = time.monotonic()
             some_parked = self._some_parked(session)
+            epochs = self._epochs(session)
             for record in records:
-                self._handle(uow, Event.from_json(record.envelope), some_parked)
+                event = Event.from_json(record.envelope)
+                if event.epoch >= epochs.get(event.source, 0):
+                    self._handle(uow, event, some_parked)
+                if event.completes_epoch:
+                    epochs[event.source] = max(event.epoch, epochs.get(event.source, 0))
                 handled += 1
                 if time.monotonic() - began > HOLD_SECONDS:
                     break
@@ -147,6 +157,9 @@ class Consumer:
             self._move(session, [record])
 
     def _handle(self, uow: UnitOfWork, event: Event, some_parked: bool) -> None:
+        if event.completes_epoch:
+            self._drop_older(uow, event)
+            return
         if some_parked and self._parked(uow.session, event):
             self._set_aside(uow.session, event, waiting=True, error="")
             return
@@ -154,8 +167,10 @@ class Consumer:
 
     def _apply_newer(self, uow: UnitOfWork, event: Event) -> None:
         handled = uow.session.get(InboxRow, (self.name, event.source, event.key))
-        if handled is not None and (event.epoch, event.version) <= (handled.epoch, handled.version):
-            return
+        if handled is not None:
+            said, known = (event.epoch, event.version), (handled.epoch, handled.version)
+            if said < known or (said == known and not event.replay):
+                return
         shape = SHAPES.get(event.shape_name)
         if shape is None:
             return  # from a newer producer; nobody here wants it yet
@@ -173,7 +188,59 @@ class Consumer:
     def _wants(handler: Handler, event: Event) -> bool:
         if isinstance(handler, Fold):
             return event.shape_name == handler.shape.NAME
-        return handler.happening == HAPPENINGS.get(event.type)
+        return not event.replay and handler.happening == HAPPENINGS.get(event.type)
+
+    # --- epochs ---
+
+    def _epochs(self, session: Session) -> dict[str, int]:
+        """The newest epoch that each source has completed."""
+        query = select(InboxRow.source, InboxRow.epoch).where(
+            InboxRow.consumer == self.name, InboxRow.source.in_(self.topics), InboxRow.key == EPOCH
+        )
+        return {row.source: row.epoch for row in session.execute(query)}
+
+    def _drop_older(self, uow: UnitOfWork, marker: Event) -> None:
+        """Let go of what a restored source does not have any more: keys whose newest event is older."""
+        session = uow.session
+        owed = self._forget_letters(session, marker)
+        older = select(InboxRow).where(
+            InboxRow.consumer == self.name,
+            InboxRow.source == marker.source,
+            InboxRow.epoch < marker.epoch,
+            InboxRow.key != EPOCH,
+        )
+        folds = [h for h in self._handlers if isinstance(h, Fold) and marker.source == h.shape.TOPIC]
+        for row in session.scalars(older).all():
+            if row.key in owed:
+                continue
+            for fold in folds:
+                if fold.drop is not None:
+                    fold.drop(uow, marker, row.key)
+            session.delete(row)
+        session.merge(
+            InboxRow(
+                consumer=self.name,
+                source=marker.source,
+                key=EPOCH,
+                epoch=marker.epoch,
+                version=marker.version,
+            )
+        )
+
+    def _forget_letters(self, session: Session, marker: Event) -> set[str]:
+        """Forget the dead letters of what is gone; answers the parked keys that the source still has.
+
+        Those were said again behind what parked them: they are taken up when that is released.
+        """
+        query = select(DeadLetterRow).where(
+            DeadLetterRow.consumer == self.name, DeadLetterRow.source == marker.source
+        )
+        letters = [(row, Event.from_json(row.envelope).epoch) for row in session.scalars(query)]
+        owed = {row.key for row, epoch in letters if row.waiting and epoch >= marker.epoch}
+        for row, epoch in letters:
+            if epoch < marker.epoch and row.key not in owed:
+                session.delete(row)
+        return owed
 
     def _move(self, session: Session, records: Sequence[Record]) -> None:
         last = {(record.topic, record.partition): record.position for record in records}

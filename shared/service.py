@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from contracts import accounts as accounts_contract
 from contracts import portal as portal_contract
+from contracts.event import Event, Shape
 from shared import access, clock, http
 from shared import log as logs
 from shared.config import Settings
@@ -182,7 +183,7 @@ class Runtime:
         )
 
     def _domain_handlers(self) -> tuple[Handler, ...]:
-        clients: tuple[Handler, ...] = (Fold(accounts_contract.Client, _keep_fact),)
+        clients: tuple[Handler, ...] = (_access_fold(accounts_contract.Client),)
         return (*(clients if self.service.name != accounts_contract.TOPIC else ()), *self.service.handlers)
 
     def _domain_topics(self) -> tuple[str, ...]:
@@ -190,9 +191,16 @@ class Runtime:
         return tuple(dict.fromkeys(s.TOPIC for s in shapes if s.TOPIC not in ACCESS_TOPICS))
 
 
-def _keep_fact(unit: UnitOfWork, event: Any, shape: Any) -> None:
+def _keep_fact(unit: UnitOfWork, event: Event, shape: Any) -> None:
     access.keep_fact(unit.session, event, shape)
 
 
+def _access_fold(shape: type[Shape]) -> Fold:
+    def drop(unit: UnitOfWork, _marker: Event, key: str) -> None:
+        access.drop_fact(unit.session, shape.NAME, key)
+
+    return Fold(shape, _keep_fact, drop)
+
+
 def _access_folds(topics: Sequence[str]) -> list[Handler]:
-    return [Fold(shape, _keep_fact) for shape in access.FACTS if shape.TOPIC in topics]
+    return [_access_fold(shape) for shape in access.FACTS if shape.TOPIC in topics]

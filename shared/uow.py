@@ -7,19 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.orm import Session
 
 from contracts.event import Event, Happening, Shape
 from shared import access, clock
 from shared.db import Database, new_id
 from shared.problem import Problem
-from shared.tables import AuditRow, EventRow
+from shared.tables import AuditRow, EpochRow, EventRow
 
 STATE_LIMIT_BYTES = 900_000
-EPOCH = 1
+FIRST_EPOCH = 1
 SYSTEM = "system"
+_epochs: WeakKeyDictionary[Engine | Connection, int] = WeakKeyDictionary()
 _INSERT_EVENT = insert(EventRow.__table__)  # type: ignore[arg-type]
 
 
@@ -77,7 +79,7 @@ class UnitOfWork:
             id=new_id(),
             type=happening.type,
             source=shape.TOPIC,
-            epoch=EPOCH,
+            epoch=epoch_of(self.session),
             key=str(row.id),
             version=row.version,
             at=clock.rfc3339(self.now),
@@ -144,6 +146,17 @@ def unit_of_work(
 
 
 def history(session: Session, key: str) -> list[Event]:
-    """Every event of one key that this service published, oldest first: the history of each field."""
-    rows = session.scalars(select(EventRow.envelope).where(EventRow.key == key).order_by(EventRow.version))
-    return [Event.from_json(envelope) for envelope in rows]
+    """Every event of one key that this service published, oldest first: the history of each field.
+
+    What was only said again is no part of it.
+    """
+    happened = select(EventRow.envelope).where(EventRow.key == key, ~EventRow.replay)
+    return [Event.from_json(envelope) for envelope in session.scalars(happened.order_by(EventRow.version))]
+
+
+def epoch_of(session: Session) -> int:
+    """The epoch of what a database publishes, read once by each process: a restore needs it stopped."""
+    bound = session.get_bind()
+    if bound not in _epochs:
+        _epochs[bound] = session.scalar(select(EpochRow.epoch)) or FIRST_EPOCH
+    return _epochs[bound]

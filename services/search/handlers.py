@@ -19,7 +19,7 @@ def _keeping(facts_of: Callable[[Any], Facts]) -> Callable[[UnitOfWork, Event, A
 
 
 handlers = (
-    Fold(Client, _keeping(projections.of_client)),
-    Fold(Source, _keeping(projections.of_source)),
-    Fold(Finding, _keeping(projections.of_finding)),
+    Fold(Client, _keeping(projections.of_client), commands.drop),
+    Fold(Source, _keeping(projections.of_source), commands.drop),
+    Fold(Finding, _keeping(projections.of_finding), commands.drop),
 )

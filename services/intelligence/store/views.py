@@ -182,7 +182,7 @@ def known_at(session: Session, who: access.Actor, rows: Sequence[Finding], at: d
     ids = [row.id for row in rows]
     for start in range(0, len(ids), queries.MANY):
         query = select(EventRow.envelope).where(
-            EventRow.key.in_(ids[start : start + queries.MANY]), EventRow.at <= at
+            EventRow.key.in_(ids[start : start + queries.MANY]), EventRow.at <= at, ~EventRow.replay
         )
         for envelope in session.scalars(query.order_by(EventRow.key, EventRow.version)):
             event = Event.from_json(envelope)

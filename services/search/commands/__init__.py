@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.search.commands.documents import keep
+from services.search.commands.documents import drop, keep
 from services.search.commands.exporting import note_export
 from services.search.commands.indexing import index_agrees, index_document, index_some, wish_for_rebuild
 
-__all__ = ["index_agrees", "index_document", "index_some", "keep", "note_export", "wish_for_rebuild"]
+__all__ = ["drop", "index_agrees", "index_document", "index_some", "keep", "note_export", "wish_for_rebuild"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ def keep(uow: UnitOfWork, event: Event, facts: Facts) -> None:
     """Keep a document's newest facts. Findings that carry the name of a changed source are indexed again."""
     session = uow.session
     row = session.get(Document, facts.id)
-    if row is not None and (row.epoch, row.version) >= (event.epoch, event.version):
+    if row is not None and (row.epoch, row.version) > (event.epoch, event.version):
         return
     before = None if row is None else _carried(row)
     seq = _next_seq(session)
@@ -32,6 +32,13 @@ def keep(uow: UnitOfWork, event: Event, facts: Facts) -> None:
     row.epoch, row.version, row.seq = event.epoch, event.version, seq
     if row.kind == SOURCE and before != _carried(row):
         _retouch(session, row.id)
+
+
+def drop(uow: UnitOfWork, marker: Event, key: str) -> None:
+    """A restored source does not have this record any more: what is left is its tombstone."""
+    row = uow.session.get(Document, key)
+    if row is not None and not row.deleted:
+        keep(uow, replace(marker, version=row.version), Facts(kind=row.kind, id=key, deleted=True))
 
 
 def retouch_some(session: Session) -> bool:
