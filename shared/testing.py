@@ -2,24 +2,30 @@
 
 `World` runs the real web apps and consumers on a fresh home; nothing is mocked. Consumers run only when told
 to (`settle`), so a test sees what comes between a write and its effects; `settle(chaos=seed)` redelivers,
-delays and interleaves.
+delays and interleaves. With ACM_TEST_ENGINES=real it runs on the servers that ACM_POSTGRES_URL,
+ACM_KAFKA_BOOTSTRAP and ACM_ELASTICSEARCH_URL name, each world in a database and under a prefix of its own.
 """
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from shared import config, db
+from shared.db import new_id
 from shared.inbox import Consumer
 from shared.migrations import migrate
 from shared.service import Runtime, Service, Task, discover
@@ -141,6 +147,7 @@ class World:
                 if dice.random() < 0.3:
                     self._redeliver(dice)
             busy = sum(consumer.step() for consumer in consumers if chaos is None or dice.random() < 0.7)
+            busy += sum(relay.step() for relay in self._relays())
             busy += sum(task.step(running) for running, task in self._tasks())
             if not busy and self.lag() == 0:
                 return
@@ -154,6 +161,12 @@ class World:
         """A service's consumers."""
         return self._consumers[service]
 
+    def _relays(self) -> Iterator[Any]:
+        for running in self.runtimes.values():
+            relay = getattr(running, "relay", None)
+            if relay is not None:
+                yield relay
+
     def _tasks(self) -> Iterator[tuple[Runtime, Task]]:
         for running in self.runtimes.values():
             for task in running.service.tasks:
@@ -162,7 +175,7 @@ class World:
     def _redeliver(self, dice: random.Random) -> None:
         running = dice.choice(list(self.runtimes.values()))
         with running.database.write() as session:
-            session.execute(update(PositionRow).values(position=PositionRow.position / 2))
+            session.execute(update(PositionRow).values(position=PositionRow.position // 2))
 
     def close(self) -> None:
         """Free sockets and connections."""
@@ -176,9 +189,63 @@ class World:
 
 @contextmanager
 def world(home: Path, **settings: Any) -> Iterator[World]:
-    """All installed services on a fresh home."""
-    made = World(home, list(discover().values()), **settings)
+    """All installed services on a fresh home, on the engines that ACM_TEST_ENGINES names."""
+    with ExitStack() as stack:
+        engines = stack.enter_context(_fresh_engines()) if on_real_engines() else {}
+        made = World(home, list(discover().values()), **{"engines": engines} | settings)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+# --- real engines ------------------------------------------------------------------------------------------
+
+
+def on_real_engines() -> bool:
+    """Whether worlds run on PostgreSQL, Kafka and Elasticsearch."""
+    return os.environ.get("ACM_TEST_ENGINES", "embedded") == "real"
+
+
+@contextmanager
+def _fresh_engines() -> Iterator[dict[str, str]]:
+    """Addresses under which nothing was kept yet; what was is removed at the end."""
+    name = f"t{new_id().replace('-', '')}"
+    server = os.environ["ACM_POSTGRES_URL"]
+    _on_server(server, f"CREATE DATABASE {name} TEMPLATE {_migrated_template(server)}")
     try:
-        yield made
+        yield _addresses(name)
     finally:
-        made.close()
+        _on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _addresses(name: str) -> dict[str, str]:
+    return {
+        "ACM_DATABASE_URL": _database_url(os.environ["ACM_POSTGRES_URL"], name),
+        "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{name}",
+        "ACM_SEARCH_URL": f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{name}",
+    }
+
+
+@cache
+def _migrated_template(server: str) -> str:
+    """A database with the schema of every service, which is copied for each world; gone with this process."""
+    name = f"t{new_id().replace('-', '')}"
+    _on_server(server, f"CREATE DATABASE {name}")
+    atexit.register(_on_server, server, f"DROP DATABASE {name} WITH (FORCE)")
+    settings = config.Settings(home=Path(), engines={"ACM_DATABASE_URL": _database_url(server, name)})
+    for service in discover().values():
+        migrate(service, settings)
+        db.database(service.name, settings.database_url(service.name)).engine.dispose()
+    return name
+
+
+def _database_url(server: str, name: str) -> str:
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
+
+
+def _on_server(server: str, statement: str) -> None:
+    import psycopg
+
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement.encode())
