@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 _PLAIN = {
     "ACM_HOST", "ACM_PORT", "ACM_HOME", "ACM_DEMO", "ACM_TIMEZONE", "ACM_SECRET", "ACM_WEB_PROCESSES",
     "ACM_WEB_THREADS", "ACM_ACCESS_STALE_AFTER", "ACM_LOG_LEVEL", "ACM_TLS", "ACM_CURRENCY",
+    "ACM_TRUSTED_PROXIES",
 }  # fmt: skip
 _DATABASE, _LOG, _SEARCH = _ENGINES = ("DATABASE_URL", "LOG_URL", "SEARCH_URL")
 _SCHEMES = {
@@ -26,6 +27,7 @@ _FORMS = {
     _SEARCH: "embedded or http(s)://[user:password@]host:port[/prefix]",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
+SHORTEST_SECRET = 32
 _PREFIX = re.compile(r"(/[a-z0-9][a-z0-9-]{0,39})?/?")
 
 
@@ -45,6 +47,7 @@ class Settings:
     currency: str = "CNY"
     secret: str = field(default="", repr=False)
     tls: bool = False
+    trusted_proxies: int = 0  # gateways in front of us, whose word on address and scheme is taken
     web_processes: int = 1
     web_threads: int = 8
     access_stale_after: float = 900.0
@@ -75,7 +78,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     engines = {name: value for name, value in mine.items() if name.endswith(_ENGINES) and value}
     for name in sorted(set(mine) - set(engines) - _PLAIN):
         if not name.endswith(_ENGINES):
-            raise SettingsError(f"{name} is no setting of this product; remove it (see docs/operations.md)")
+            raise SettingsError(f"{name} is no setting of this product; remove it (see docs/operations)")
     try:
         settings = _read(variables, engines)
         ZoneInfo(settings.timezone)
@@ -88,6 +91,8 @@ def load(environ: dict[str, str] | None = None) -> Settings:
 def with_secret(settings: Settings) -> Settings:
     """The settings with a secret: the one given, or, embedded, one made once and kept in ACM_HOME."""
     if settings.secret:
+        if settings.engines and len(settings.secret) < SHORTEST_SECRET:
+            raise SettingsError(f"ACM_SECRET is easily guessed: take {SHORTEST_SECRET} random characters or more")
         return settings
     if settings.engines:
         raise SettingsError("set ACM_SECRET to a long random text: outside the embedded mode none is made up")
@@ -133,6 +138,7 @@ def _read(variables: dict[str, str], engines: dict[str, str]) -> Settings:
         currency=text("ACM_CURRENCY", "CNY"),
         secret=text("ACM_SECRET", ""),
         tls=switch("ACM_TLS", False),
+        trusted_proxies=int(number("ACM_TRUSTED_PROXIES", 0)),
         web_processes=int(number("ACM_WEB_PROCESSES", 1)),
         web_threads=int(number("ACM_WEB_THREADS", 8)),
         access_stale_after=number("ACM_ACCESS_STALE_AFTER", 900.0),

@@ -60,6 +60,12 @@ def test_no_refusal_tells_a_password() -> None:
     assert "pass-word" not in f"{refused.value} {settings!r}"
 
 
+def test_an_easily_guessed_secret_is_refused_outside_the_embedded_mode() -> None:
+    environment = {"ACM_SECRET": "secret", "ACM_LOG_URL": "kafka://broker:9092"}
+    with pytest.raises(config.SettingsError, match="ACM_SECRET"):
+        config.with_secret(config.load(environment))
+
+
 def test_each_service_may_have_a_database_of_its_own() -> None:
     environment = {"ACM_SEARCH_DATABASE_URL": "sqlite:////data/one.db", "ACM_HOME": "/data"}
     settings = config.load(environment)
