@@ -92,7 +92,7 @@ def with_secret(settings: Settings) -> Settings:
     """The settings with a secret: the one given, or, embedded, one made once and kept in ACM_HOME."""
     if settings.secret:
         if settings.engines and len(settings.secret) < SHORTEST_SECRET:
-            raise SettingsError(f"ACM_SECRET is easily guessed: take {SHORTEST_SECRET} random characters or more")
+            raise SettingsError(f"ACM_SECRET is easily guessed: take {SHORTEST_SECRET} random characters")
         return settings
     if settings.engines:
         raise SettingsError("set ACM_SECRET to a long random text: outside the embedded mode none is made up")
