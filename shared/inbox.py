@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from contracts.event import EPOCH, HAPPENINGS, SHAPES, Event, Happening, Shape
 from shared import clock
 from shared.db import Database
-from shared.log.port import LogReader, Record
+from shared.log.port import LogReader, Positions, Record
 from shared.tables import DeadLetterRow, InboxRow, PositionRow
 from shared.uow import UnitOfWork
 
@@ -53,6 +53,11 @@ class Reaction:
 
 
 Handler = Fold | Reaction
+_Rows = dict[tuple[str, int], PositionRow]
+
+
+class _Overtaken(Exception):
+    """Another worker of this service has moved the positions: what was polled from them is its."""
 
 
 class Consumer:
@@ -74,24 +79,25 @@ class Consumer:
         self._database = database
         self._reader = reader
         self._committed = committed or (lambda uow: None)
-        self._heard_at: datetime | None = None
+        self._heard: dict[str, datetime] = {}
 
     def step(self, wait: float = 0.0) -> int:
-        """Handle one batch; with nothing to do, note that the end was reached and wait for more.
+        """Handle one batch; with nothing to do, wait for more. Note it where the end of a topic was reached.
 
-        Answers how many records were read. Raises OperationalError when a database cannot answer: try again.
+        Answers how many records were read. Raises OperationalError when a database cannot answer, and
+        LogUnavailable when the log cannot: try again.
         """
         with self._database.read() as session:
             positions = self.positions(session)
         records = self._reader.poll(positions, BATCH)
-        if not records:
-            self._note_end()
-            if wait:
-                self._reader.wait(wait)
-            return 0
-        self._handle_batch(records)
+        try:
+            self._handle_batch(records, positions)
+        except _Overtaken:
+            return len(records)
         if len(records) < BATCH:
-            self._note_end()
+            self._note_end(positions)
+        if not records and wait:
+            self._reader.wait(wait)
         return len(records)
 
     def positions(self, session: Session) -> dict[tuple[str, int], int]:
@@ -108,22 +114,24 @@ class Consumer:
         """Stop reading."""
         self._reader.close()
 
-    def _handle_batch(self, records: Sequence[Record]) -> None:
+    def _handle_batch(self, records: Sequence[Record], positions: dict[tuple[str, int], int]) -> None:
+        """Handle the records that were polled from these positions, and move the positions with them."""
         rest = records
         try:
             while rest:
-                rest = rest[self._in_one_transaction(rest) :]
-        except OperationalError:
-            raise
-        except Exception:
+                rest = rest[self._in_one_transaction(rest, positions) :]
+        except Exception as error:
+            if _may_pass(error):
+                raise
             # Some record of the batch cannot be handled: find it by taking them one at a time.
             for record in rest:
-                self._handle_alone(record)
+                self._handle_alone(record, positions)
 
-    def _in_one_transaction(self, records: Sequence[Record]) -> int:
+    def _in_one_transaction(self, records: Sequence[Record], positions: dict[tuple[str, int], int]) -> int:
         """Handle the first records, as many as HOLD_SECONDS allow; answers how many."""
         handled = 0
         with self._database.write() as session:
+            rows = self._claim(session, records, positions)
             uow = UnitOfWork(session, clock.now())
             began = time.monotonic()
             some_parked = self._some_parked(session)
@@ -137,24 +145,41 @@ class Consumer:
                 handled += 1
                 if time.monotonic() - began > HOLD_SECONDS:
                     break
-            self._move(session, records[:handled])
+            moved = _move(rows, records[:handled])
+        positions |= moved
         if uow.emitted:
             self._committed(uow)
         return handled
 
-    def _handle_alone(self, record: Record) -> None:
+    def _handle_alone(self, record: Record, positions: dict[tuple[str, int], int]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._in_one_transaction([record])
+                self._in_one_transaction([record], positions)
                 return
-            except OperationalError:
-                raise
             except Exception as error:
+                if _may_pass(error):
+                    raise
                 failure = error
                 log.warning("event.failed", consumer=self.name, attempt=attempt, error=repr(error))
         with self._database.write() as session:
+            rows = self._claim(session, [record], positions)
             self._give_up(session, record.envelope, repr(failure))
-            self._move(session, [record])
+            moved = _move(rows, [record])
+        positions |= moved
+
+    def _claim(self, session: Session, records: Sequence[Record], positions: Positions) -> _Rows:
+        """The rows of the positions, which nobody may have moved since the records were polled from there."""
+        rows = {(record.topic, record.partition): self._row(session, record.topic) for record in records}
+        if any(row.position != positions.get(where, 0) for where, row in rows.items()):
+            raise _Overtaken
+        return rows
+
+    def _row(self, session: Session, topic: str) -> PositionRow:
+        row = session.get(PositionRow, (self.name, topic, 0))
+        if row is None:
+            row = PositionRow(consumer=self.name, topic=topic, partition=0, position=0)
+            session.add(row)
+        return row
 
     def _handle(self, uow: UnitOfWork, event: Event, some_parked: bool) -> None:
         if event.completes_epoch:
@@ -242,33 +267,29 @@ class Consumer:
                 session.delete(row)
         return owed
 
-    def _move(self, session: Session, records: Sequence[Record]) -> None:
-        last = {(record.topic, record.partition): record.position for record in records}
-        for (topic, partition), position in last.items():
-            row = session.get(PositionRow, (self.name, topic, partition))
-            if row is None:
-                row = PositionRow(consumer=self.name, topic=topic, partition=partition, position=0)
-                session.add(row)
-            row.position = position
-
-    def _note_end(self) -> None:
-        now = clock.now()
-        if self._heard_at is not None and now - self._heard_at < HEARD_EVERY:
+    def _note_end(self, positions: Positions) -> None:
+        """Keep where the topics end and when that was known, now and then."""
+        long_ago = datetime.min.replace(tzinfo=UTC)
+        ends = {
+            topic: end
+            for topic, end in self._reader.ends(positions).items()
+            if end.at - self._heard.get(topic, long_ago) >= HEARD_EVERY
+        }
+        if not ends:
             return
         with self._database.write() as session:
-            for topic in self.topics:
-                row = session.get(PositionRow, (self.name, topic, 0))
-                if row is None:
-                    row = PositionRow(consumer=self.name, topic=topic, partition=0, position=0)
-                    session.add(row)
-                row.at_end_at = now
-        self._heard_at = now
+            for topic, end in ends.items():
+                row = self._row(session, topic)
+                row.at_end_at = end.at
+                if row.position == positions.get((topic, 0), 0):
+                    row.position = end.position
+        self._heard |= {topic: end.at for topic, end in ends.items()}
 
     # --- what cannot be handled ---
 
     def _give_up(self, session: Session, envelope: str, error: str) -> None:
         try:
-            event = Event.from_json(envelope)
+            event = _checked(Event.from_json(envelope))
         except ValueError:
             event = Event(id="", type="", source="", epoch=0, key="", version=0, at="")
         log.error("event.dead", consumer=self.name, type=event.type, key=event.key, error=error)
@@ -344,3 +365,27 @@ class Consumer:
             DeadLetterRow.waiting,
         )
         return list(session.scalars(query.order_by(DeadLetterRow.id)))
+
+
+def _move(rows: _Rows, records: Sequence[Record]) -> dict[tuple[str, int], int]:
+    moved = {(record.topic, record.partition): record.position for record in records}
+    for where, position in moved.items():
+        rows[where].position = position
+    return moved
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether it is not the record's fault: the database is away, or another worker was faster."""
+    return isinstance(error, OperationalError | _Overtaken) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    )
+
+
+def _checked(event: Event) -> Event:
+    """The event, whose names a database can keep. Raises ValueError where it cannot."""
+    names = (event.source, event.key)
+    if not all(isinstance(name, str) and name.isprintable() and len(name) <= 64 for name in names):
+        raise ValueError("no names of an event")
+    if not isinstance(event.epoch, int) or not isinstance(event.type, str):
+        raise ValueError("no event")
+    return event

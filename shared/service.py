@@ -25,7 +25,7 @@ from shared import log as logs
 from shared.config import Settings
 from shared.db import Database, database
 from shared.inbox import Consumer, Fold, Handler
-from shared.log.port import Log
+from shared.log.port import Log, Relay
 from shared.problem import Problem
 from shared.tables import AccessFactRow
 from shared.uow import UnitOfWork, unit_of_work
@@ -88,12 +88,14 @@ class Runtime:
     settings: Settings
     database: Database = field(init=False)
     log: Log = field(init=False)
+    relay: Relay | None = field(init=False)
     _access: access.Reader = field(init=False)
     _waiters: threading.BoundedSemaphore = field(init=False)
 
     def __post_init__(self) -> None:
         self.database = database(self.service.name, self.settings.database_url(self.service.name))
         self.log = logs.connect(self.settings, self.service.name)
+        self.relay = self.log.relay(self.database)
         self._access = access.Reader(self.settings.access_stale_after, follows=self.access_topics)
         self._waiters = threading.BoundedSemaphore(WAITERS)
 
@@ -114,6 +116,10 @@ class Runtime:
     def committed(self, unit: UnitOfWork) -> None:
         """Tell whoever waits that events were committed."""
         self.log.committed(sorted({event.source for event in unit.emitted}))
+
+    def unpublished(self) -> int:
+        """How many committed events the relay has still to send; asks the service's database only."""
+        return self.relay.unpublished() if self.relay else 0
 
     def unit_of_work(
         self, username: str | None = None, *, cause: str | None = None

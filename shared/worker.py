@@ -10,16 +10,18 @@ from sqlalchemy.exc import OperationalError
 
 from shared import audit
 from shared.inbox import Consumer
+from shared.log.port import LogUnavailable, Relay
 from shared.service import Runtime, Task
 from shared.telemetry import EVENTS
 
 WAIT_SECONDS = 1.0
+RELAY_SECONDS = 0.05  # how soon the relay looks for what was committed
 BACKOFF_SECONDS = (0.1, 0.5, 1.0, 5.0)
 log = structlog.get_logger("worker")
 
 
 class Worker:
-    """The threads of one service: one per consumer and per task, and one for the audit trail."""
+    """The threads of one service: one per consumer and per task, one each for relay and audit trail."""
 
     def __init__(self, running: Runtime) -> None:
         self._running = running
@@ -31,6 +33,8 @@ class Worker:
         """Start the threads."""
         for consumer in self._running.consumers():
             self._spawn(consumer.name, self._consume(consumer))
+        if self._running.relay is not None:
+            self._spawn(f"{self._running.service.name}.relay", self._publish(self._running.relay))
         for task in (*self._running.service.tasks, Task("audit", _link_audit)):
             self._spawn(f"{self._running.service.name}.{task.name}", self._repeat(task))
 
@@ -60,6 +64,13 @@ class Worker:
 
         return body
 
+    def _publish(self, relay: Relay) -> Callable[[], None]:
+        def body() -> None:
+            self._until_stopped("relay", lambda: relay.step() > 0, RELAY_SECONDS, self._stop)
+            relay.close()
+
+        return body
+
     def _repeat(self, task: Task) -> Callable[[], None]:
         # What was consumed may be work for a task: search copies it to its index at once.
         wake = threading.Event()
@@ -83,9 +94,9 @@ class Worker:
             try:
                 busy = step()
                 failures = 0
-            except OperationalError as error:
+            except (OperationalError, LogUnavailable) as error:
                 failures += 1
-                log.warning("worker.waits", name=name, error=str(error.orig))
+                log.warning("worker.waits", name=name, error=str(getattr(error, "orig", error)))
                 self._stop.wait(_backoff(failures))
                 continue
             except Exception:

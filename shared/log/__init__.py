@@ -9,4 +9,9 @@ from shared.log.port import Log
 
 def connect(settings: Settings, service: str) -> Log:
     """The log that the settings name for a service."""
-    return EmbeddedLog(settings, service)
+    url = settings.log_url(service)
+    if url == "embedded":
+        return EmbeddedLog(settings, service)
+    from shared.log.kafka import KafkaLog  # 9 MB that the embedded engines do not need
+
+    return KafkaLog(url, service)

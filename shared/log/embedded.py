@@ -16,9 +16,10 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
+from shared import clock
 from shared.config import Settings
 from shared.db import Database, database
-from shared.log.port import Positions, Record
+from shared.log.port import End, Positions, Record
 from shared.tables import EventRow
 
 UNWOKEN_SECONDS = 0.1
@@ -46,6 +47,16 @@ class EmbeddedLog:
                 # A full buffer means that it is awake already; a refused one that it is gone.
                 with suppress(OSError):
                     self._sender.sendto(b"1", str(self._wake / name))
+
+    def relay(self, database: Database) -> None:
+        """None: consumers read the events table itself."""
+
+    def prepare(self) -> None:
+        """Nothing: the database is the log."""
+
+    def close(self) -> None:
+        """Close the socket that wakes."""
+        self._sender.close()
 
 
 class EmbeddedReader:
@@ -95,6 +106,11 @@ class EmbeddedReader:
             with _not_yet_migrated(), publisher.read() as session:
                 behind[topic] = session.scalar(query) or 0
         return behind
+
+    def ends(self, positions: Positions) -> dict[str, End]:
+        """Where the consumer is, now: it reads what was committed a moment ago."""
+        now = clock.now()
+        return {topic: End(positions.get((topic, 0), 0), now) for topic in self._publishers}
 
     def close(self) -> None:
         """Stop listening."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from shared import log
 from shared.db import Database, database
 
 if TYPE_CHECKING:
@@ -23,8 +25,12 @@ HERE = Path(__file__).parent
 def migrate(service: Service, settings: Settings) -> bool:
     """Bring a service's database to this version's schema; answers whether anything was to do.
 
+    Also set up where it publishes, its topics on Kafka.
+
     Two processes may do so at once: it is one transaction, under the service's write lock.
     """
+    with closing(log.connect(settings, service.name)) as publishing:
+        publishing.prepare()
     held = database(service.name, settings.database_url(service.name))
     config = Config()
     config.set_main_option("script_location", str(HERE))

@@ -17,7 +17,7 @@ from contracts.event import Event
 from services.accounts import commands, store
 from shared import inbox
 from shared.inbox import Consumer, Fold, Handler, Reaction
-from shared.log.port import Record
+from shared.log.port import End, Record
 from shared.tables import DeadLetterRow
 from shared.testing import World, world
 
@@ -47,6 +47,9 @@ class Tape:
 
     def lag(self, positions: Any) -> dict[str, int]:
         return {"accounts": len(self.records)}
+
+    def ends(self, positions: Any) -> dict[str, End]:
+        return {}
 
     def close(self) -> None: ...
 
