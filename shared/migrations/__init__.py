@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from shared import log
 from shared.db import Database, database
@@ -32,28 +33,54 @@ def migrate(service: Service, settings: Settings) -> bool:
     with closing(log.connect(settings, service.name)) as publishing:
         publishing.prepare()
     held = database(service.name, settings.database_url(service.name))
+    make_schema(held)
+    with held.engine.connect() as connection:
+        if present(connection) == heads(service):
+            return False
+    with held.engine.execution_options(acm_write=True).begin() as connection:
+        upgrade(service, connection)
+    return True
+
+
+def present(connection: Connection) -> set[str]:
+    """The revisions that a database is at; none where it was never prepared."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def heads(service: Service) -> set[str]:
+    """The revisions of this version of a service."""
+    return set(ScriptDirectory.from_config(_config(service)).get_heads())
+
+
+def knows(service: Service, revisions: Iterable[str]) -> bool:
+    """Whether this version of a service has these revisions: a newer one's it has not."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config(service)).walk_revisions()}
+    return set(revisions) <= known
+
+
+def upgrade(service: Service, connection: Connection, revisions: Iterable[str] = ("heads",)) -> None:
+    """Migrate up to these revisions, in the connection's transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+    config = _config(service)
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = service.tables
+    for revision in revisions:
+        command.upgrade(config, revision)
+
+
+def _config(service: Service) -> Config:
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", f"{HERE / 'versions'}\n{service.folder / 'migrations'}")
-    wanted = set(ScriptDirectory.from_config(config).get_heads())
-    if not held.is_sqlite:
-        _make_schema(held)
-    with held.engine.connect() as connection:
-        present = set(MigrationContext.configure(connection).get_current_heads())
-    if wanted == present:
-        return False
-    with held.engine.execution_options(acm_write=True).begin() as connection:
-        if not held.is_sqlite:
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-        config.attributes["connection"] = connection
-        config.attributes["metadata"] = service.tables
-        command.upgrade(config, "heads")
-    return True
+    return config
 
 
-def _make_schema(held: Database) -> None:
-    """Give the service a schema of its own, under a role of its own where we may make one."""
+def make_schema(held: Database) -> None:
+    """On PostgreSQL: give the service a schema of its own, under a role of its own where we may make one."""
+    if held.is_sqlite:
+        return
     with held.engine.execution_options(acm_write=True).begin() as connection:
         if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": held.service}) is not None:
             return
