@@ -28,7 +28,7 @@ from shared.inbox import Consumer, Fold, Handler
 from shared.log.port import Log, Relay
 from shared.problem import Problem
 from shared.tables import AccessFactRow
-from shared.uow import UnitOfWork, unit_of_work
+from shared.uow import Aggregate, UnitOfWork, unit_of_work
 
 ACCESS_TOPICS = (accounts_contract.ACCESS_TOPIC, portal_contract.ACCESS_TOPIC)
 WAITERS = 16
@@ -48,14 +48,17 @@ class Task:
 class Service:
     """What a service consists of.
 
-    `holds` overrides when a read may see a write (search: once indexed); `started` is called in the worker
-    before it works; `warm` loads what all processes may share, before they are forked.
+    `published`: the rows that it emits, whose states are said again by a replay or restore. `holds` overrides
+    when a read may see a write (search: once indexed); `started` is called in the worker before it works;
+    `restored` in the transaction that brings its database back from a backup; `warm` loads what all processes
+    may share, before they are forked.
     """
 
     name: str
     package: str
     description: str
     tables: MetaData
+    published: Sequence[type[Aggregate]] = ()
     api: Sequence[http.ApiBlueprint] = ()
     pages: Sequence[flask.Blueprint] = ()
     handlers: Sequence[Handler] = ()
@@ -63,6 +66,7 @@ class Service:
     commands: Sequence[click.Command] = ()
     holds: Holds | None = None
     started: Callable[[Runtime], None] | None = None
+    restored: Callable[[UnitOfWork], None] | None = None
     warm: Callable[[], None] | None = None
 
     @property
