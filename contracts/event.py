@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
-
 RESTATED = "restated"
 EPOCH = "epoch"
 EPOCH_COMPLETE = f"{EPOCH}.complete"

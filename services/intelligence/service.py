@@ -10,6 +10,7 @@ SERVICE = Service(
     package="services.intelligence",
     description="Sources, findings with their evidence, and what they make of each client.",
     tables=store.Base.metadata,
+    published=[store.Source, store.Finding],
     api=[api.api],
     pages=[pages.pages],
 )

@@ -24,6 +24,7 @@ SERVICE = Service(
     package="services.portal",
     description="Sign-in, sessions and API tokens, home, agency settings.",
     tables=store.Base.metadata,
+    published=[store.SigningKey, store.IssuedToken],
     api=api.apis,
     pages=[pages],
     tasks=[Task("forget", _forget, every_seconds=300)],
