@@ -11,6 +11,7 @@ SERVICE = Service(
     package="services.accounts",
     description="Clients and contacts, people and roles, account teams, conflict walls.",
     tables=store.Base.metadata,
+    published=[store.Client, store.Contact, store.Person, store.Assignment, store.Wall],
     api=api.apis,
     pages=[pages],
 )
