@@ -16,18 +16,16 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
-
 from demo import load
 from services.accounts import commands as accounts
-from services.accounts import store as accounts_store
+from services.accounts import service as accounts_service
 from services.portal import commands as portal
 from services.portal import service as portal_service
 from shared.config import Settings
-from shared.service import Runtime, discover
+from shared.service import Runtime
 
 Say = Callable[[str], None]
-ADMINISTRATOR = "admin"
+ADMINISTRATOR = accounts.FIRST
 PASSWORD_FILE = "admin-password"
 SIGN_INS_FILE = "demo-sign-ins.json"
 DONE_FILE = "demo-filled"
@@ -43,16 +41,9 @@ class DemoFailed(Exception):
 
 def found(settings: Settings, say: Say) -> None:
     """Give an empty agency its administrator. Does nothing where there is one already."""
-    found_services = discover()
-    running = Runtime(found_services["accounts"], settings)
+    running = Runtime(accounts_service.SERVICE, settings)
     with running.unit_of_work() as uow:
-        admin = uow.session.scalar(
-            select(accounts_store.Person).where(accounts_store.Person.username == ADMINISTRATOR)
-        )
-        if admin is None and not uow.session.scalar(select(func.count()).select_from(accounts_store.Person)):
-            admin = accounts.add_person(
-                uow, username=ADMINISTRATOR, name="系统管理员", email="", roles=["administrator"], branch=""
-            )
+        admin = accounts.found_agency(uow)
     if admin is not None:
         _give_first_password(settings, admin.id, say)
 
@@ -139,10 +130,12 @@ class _Filling:
                 self._say(f"filling the demo agency: {number} of {len(demo.findings)} findings")
 
     def _find_admin(self) -> None:
-        running = Runtime(discover()["accounts"], self._settings)
-        with running.database.read() as session:
-            query = select(accounts_store.Person.id).where(accounts_store.Person.username == ADMINISTRATOR)
-            self._people[ADMINISTRATOR] = session.scalars(query).one()
+        running = Runtime(accounts_service.SERVICE, self._settings)
+        with running.unit_of_work() as uow:
+            admin = accounts.found_agency(uow)
+        if admin is None:
+            raise DemoFailed(f"nobody signs in as {ADMINISTRATOR}, who fills the demo agency")
+        self._people[ADMINISTRATOR] = admin.id
 
     def _add_person(self, person: load.Person) -> None:
         if person.username != ADMINISTRATOR:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from services.accounts import api, store
+from services.accounts import api, commands, store
 from services.accounts.pages import pages
-from shared.service import Service
+from shared.service import Runtime, Service
+
+
+def _found_agency(running: Runtime) -> None:
+    with running.unit_of_work() as uow:
+        commands.found_agency(uow)
+
 
 SERVICE = Service(
     name="accounts",
@@ -14,4 +20,5 @@ SERVICE = Service(
     published=[store.Client, store.Contact, store.Person, store.Assignment, store.Wall],
     api=api.apis,
     pages=[pages],
+    started=_found_agency,
 )

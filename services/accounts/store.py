@@ -288,6 +288,16 @@ def people(*, q: str = "", role: str = "", branch: str = "", status: str = "") -
     return query
 
 
+def has_people(session: Session) -> bool:
+    """Whether anybody was ever added."""
+    return session.scalar(select(Person.id).limit(1)) is not None
+
+
+def person_named(session: Session, username: str) -> Person | None:
+    """Who signs in with a name."""
+    return session.scalars(select(Person).where(Person.username == username)).first()
+
+
 def person(session: Session, person_id: str, *, for_update: bool = False) -> Person:
     """A person, employed or not, or 404."""
     found = session.get(Person, person_id, with_for_update=for_update or None)

@@ -12,11 +12,12 @@ from services.accounts.commands.clients import (
     create_client,
     remove_contact,
 )
-from services.accounts.commands.people import add_person, change_person, leave
+from services.accounts.commands.people import FIRST, add_person, change_person, found_agency, leave
 from services.accounts.commands.teams import assign, change_assignment, end_assignment
 from services.accounts.commands.walls import change_wall, lift_wall, raise_wall
 
 __all__ = [
+    "FIRST",
     "add_contact",
     "add_person",
     "assign",
@@ -27,6 +28,7 @@ __all__ = [
     "change_wall",
     "create_client",
     "end_assignment",
+    "found_agency",
     "leave",
     "lift_wall",
     "raise_wall",

@@ -11,6 +11,9 @@ from shared.db import new_id
 from shared.problem import Problem, conflict, forbidden
 from shared.uow import UnitOfWork
 
+FIRST = "admin"
+"""Who runs an agency that has nobody yet."""
+
 
 def add_person(uow: UnitOfWork, *, username: str, **facts: Any) -> store.Person:
     """Add a person. There is no password: the portal invites the new person to set one.
@@ -24,6 +27,13 @@ def add_person(uow: UnitOfWork, *, username: str, **facts: Any) -> store.Person:
     uow.emit(PersonJoined, person)
     uow.audit("person.joined", person.id, roles=person.roles, branch=person.branch)
     return person
+
+
+def found_agency(uow: UnitOfWork) -> store.Person | None:
+    """Give an agency without anybody its administrator; answers who signs in as `admin`, if any."""
+    if not store.has_people(uow.session):
+        add_person(uow, username=FIRST, name="系统管理员", email="", roles=["administrator"], branch="")
+    return store.person_named(uow.session, FIRST)
 
 
 def change_person(uow: UnitOfWork, person: store.Person, **facts: Any) -> store.Person:

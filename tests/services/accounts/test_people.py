@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shared.testing import World
+from shared.testing import world as make_world
+from shared.uow import history
 from tests.services.accounts.conftest import CLIENTS, PEOPLE, Agency, every
 
 
@@ -70,6 +73,17 @@ def test_a_role_counts_at_once(agency: Agency) -> None:
     assert ("person.changed", {"roles": ["director"], "branch": ""}) in [
         (action, details["after"]) for action, details in agency.audited(person) if "after" in details
     ]
+
+
+def test_an_agency_is_founded_once(tmp_path: Path) -> None:
+    with make_world(tmp_path) as made:
+        running = made.runtimes["accounts"]
+        for _ in range(2):  # each start of the worker
+            running.service.started(running)
+        made.settle()
+        with running.unit_of_work("admin") as uow:
+            assert uow.who.roles == {"administrator"}
+            assert [event.type for event in history(uow.session, uow.who.id)] == ["person.joined"]
 
 
 def test_the_last_administrator_stays(world: World) -> None:
