@@ -29,6 +29,7 @@ from shared.search.documents import FORMAT, prepare
 from shared.search.port import (
     FACET_VALUES,
     KEYWORDS,
+    POSITIONED,
     STREAMS,
     AllOf,
     AnyOf,
@@ -59,7 +60,6 @@ _VERSION_BITS = 40
 _MAGIC = 1337
 _Place = tuple[int, Any]  # the order of a document and its address
 _FEW = 4
-_POSITIONED = ("text_pairs", "text_units", "title_pairs", "title_units", "source_units")
 
 
 @cache
@@ -75,7 +75,7 @@ def _schema() -> Any:
     for name in KEYWORDS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=name in port.FACETS)
     for name in STREAMS:
-        option = "position" if name in _POSITIONED else "basic"
+        option = "position" if name in POSITIONED else "basic"
         builder.add_text_field(name, tokenizer_name="whitespace", index_option=option)
     # Signed, for tantivy deletes nothing by a term of an unsigned field (0.27).
     builder.add_integer_field("key", fast=True, indexed=True)

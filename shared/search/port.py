@@ -208,6 +208,10 @@ class IndexUnavailable(RuntimeError):
     """The index is missing, damaged or being replaced. It heals: the service fills it again."""
 
 
+class IndexAway(IndexUnavailable):
+    """The engine does not answer, or is too busy. Nothing is lost: what was not done is to be done again."""
+
+
 # --- conditions --------------------------------------------------------------------------------------------
 
 
@@ -274,7 +278,9 @@ STREAMS = (
     "pinyin", "starts",
 )  # fmt: skip
 """Fields that hold tokens of an analysis. `text_*` cover title, names and body; `starts`: whole words of
-titles and names, and pinyin, for suggestions. `*_pairs`, `*_units` and `source_units` keep positions."""
+titles and names, and pinyin, for suggestions."""
+POSITIONED = ("text_pairs", "text_units", "title_pairs", "title_units", "source_units")
+"""Streams that keep positions, for phrases."""
 
 
 Facets = Mapping[str, tuple[tuple[str, int], ...]]
@@ -338,7 +344,8 @@ class SearchIndex(Protocol):
         ...
 
     def mark(self) -> int:
-        """The mark of the last commit; 0 when the index is empty, lost or damaged: then put all again."""
+        """The mark of the last commit; 0 when the index is empty, lost or damaged: then put all again. Raises
+        IndexAway where that cannot be told."""
         ...
 
     def census(self) -> Census:
