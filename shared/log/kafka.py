@@ -23,6 +23,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec  # type: ignore[import-untyped]
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError  # type: ignore[import-untyped]
 from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+from kafka.protocol.consumer import IsolationLevel  # type: ignore[import-untyped]
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -36,6 +37,7 @@ from shared.tables import EventRow, LeaseRow, PositionRow
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 ANSWER_MS = 5_000  # how long the broker may take before it counts as away
+FETCH_WAIT_MS = 250  # how long the broker holds a fetch that finds nothing; a seek must wait for its answer
 FETCH_MS = 100  # how long one look for more waits
 LOOK_RECORDS = 1_000  # how many records one look takes over
 COUNTED_RECORDS = 100  # how many a lag looks at: beyond, it counts markers and heartbeats too
@@ -102,7 +104,7 @@ class KafkaLog:
 
     def reader(self, consumer: str, topics: Sequence[str]) -> KafkaReader:
         """A reader of these topics."""
-        return KafkaReader(self._address, topics, self.written_to)
+        return KafkaReader(self._address, topics, self.ends)
 
     def committed(self, topics: Sequence[str]) -> None:
         """Nothing: the relay looks by itself."""
@@ -127,10 +129,15 @@ class KafkaLog:
             with suppress(TopicAlreadyExistsError):  # by another process, just now
                 admin.create_topics(dict.fromkeys(sorted(missing), each), wait_for_metadata=True)
 
-    def written_to(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where each partition ends, with what is written and not committed yet."""
+    def ends(self, partitions: Iterable[TopicPartition], *, committed: bool) -> dict[TopicPartition, int]:
+        """Where each partition ends, with or without what is written and not committed yet.
+
+        Asked on a connection of its own: on that of a consumer the answer waits behind its fetch.
+        """
         with self._connected() as admin:
-            found = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
+            wanted = dict.fromkeys(partitions, OffsetSpec.LATEST)
+            level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+            found = admin.list_partition_offsets(wanted, level, timeout_ms=ANSWER_MS) if wanted else {}
             return {partition: at.offset for partition, at in found.items()}
 
     def close(self) -> None:
@@ -165,12 +172,12 @@ class KafkaReader:
         self,
         address: Address,
         topics: Sequence[str],
-        written_to: Callable[[Iterable[TopicPartition]], dict[TopicPartition, int]],
+        ends: Callable[..., dict[TopicPartition, int]],
     ) -> None:
         self._address = address
         self._partitions = {topic: TopicPartition(f"{address.prefix}{topic}", 0) for topic in topics}
         self._names = {partition: topic for topic, partition in self._partitions.items()}
-        self._written_to = written_to
+        self._ends = ends
         self._consumer: KafkaConsumer | None = None
         self._ahead: deque[_Read] = deque()
         self._given: dict[str, int] = {}  # up to where each topic was polled
@@ -196,7 +203,7 @@ class KafkaReader:
         """How many records follow the positions. What is written but not committed counts as well."""
         with _or_unavailable(self.close):
             consumer = self._from(positions)
-            written = self._written_to(consumer.assignment())
+            written = self._ends(consumer.assignment(), committed=False)
             self._look(consumer, COUNTED_RECORDS)
             reached = self._reached(consumer)
             behind = {self._names[at]: max(0, end - reached[at]) for at, end in written.items()}
@@ -230,6 +237,7 @@ class KafkaReader:
                 auto_offset_reset="earliest",
                 allow_auto_create_topics=False,
                 metrics_enabled=False,
+                fetch_max_wait_ms=FETCH_WAIT_MS,
                 max_partition_fetch_bytes=LARGEST_BYTES,
                 fetch_max_bytes=4 * LARGEST_BYTES,
             )
@@ -289,8 +297,7 @@ class KafkaReader:
     def _at_end(self, consumer: KafkaConsumer) -> bool:
         # A position beyond the end (the topic was made anew) is none: the next fetch begins at the earliest.
         reached = self._reached(consumer)
-        ends: dict[TopicPartition, int] = consumer.end_offsets(list(reached), timeout_ms=ANSWER_MS)
-        return ends == reached
+        return self._ends(reached, committed=True) == reached
 
     def _reached(self, consumer: KafkaConsumer) -> dict[TopicPartition, int]:
         return {partition: self._position(consumer, partition) for partition in consumer.assignment()}
