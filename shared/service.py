@@ -125,6 +125,13 @@ class Runtime:
         """How many committed events the relay has still to send; asks the service's database only."""
         return self.relay.unpublished() if self.relay else 0
 
+    def close(self) -> None:
+        """Let another relay take over at once, and free what log and database hold."""
+        if self.relay is not None:
+            self.relay.close()
+        self.log.close()
+        self.database.engine.dispose()
+
     def unit_of_work(
         self, username: str | None = None, *, cause: str | None = None
     ) -> AbstractContextManager[UnitOfWork]:

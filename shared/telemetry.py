@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -19,14 +20,15 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 REQUESTS = Counter("acm_requests", "Requests answered.", ["service", "method", "status"])
 SECONDS = Histogram(
     "acm_request_seconds", "Time to answer.", ["service"], buckets=(0.005, 0.02, 0.05, 0.1, 0.3, 1, 3, 10)
 )
 EVENTS = Counter("acm_events_handled", "Events that a consumer handled.", ["consumer"])
-LAG = Gauge(
-    "acm_lag", "Events that a consumer has still to handle.", ["consumer", "topic"], multiprocess_mode="max"
+UNPUBLISHED = Gauge(
+    "acm_unpublished", "Events that the relay has still to send.", ["service"], multiprocess_mode="mostrecent"
 )
 OPEN_ENDPOINTS = {"livez", "readyz", "startupz", "metrics", "api-docs.openapi_json"}
 
@@ -67,6 +69,9 @@ def _ready() -> tuple[dict[str, str], int]:
 
 
 def _metrics() -> Response:
+    running = current_app.extensions["acm"]
+    with suppress(SQLAlchemyError):  # the other metrics tell of it
+        UNPUBLISHED.labels(running.service.name).set(running.unpublished())
     return Response(metrics(), content_type=CONTENT_TYPE_LATEST)
 
 

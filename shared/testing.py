@@ -13,7 +13,7 @@ import importlib
 import os
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from sqlalchemy import update
 from shared import config, db
 from shared.db import new_id
 from shared.inbox import Consumer
+from shared.log.port import LogUnavailable, Relay
 from shared.migrations import migrate
 from shared.service import Runtime, Service, Task, discover
 from shared.tables import PositionRow
@@ -161,11 +162,10 @@ class World:
         """A service's consumers."""
         return self._consumers[service]
 
-    def _relays(self) -> Iterator[Any]:
+    def _relays(self) -> Iterator[Relay]:
         for running in self.runtimes.values():
-            relay = getattr(running, "relay", None)
-            if relay is not None:
-                yield relay
+            if running.relay is not None:
+                yield running.relay
 
     def _tasks(self) -> Iterator[tuple[Runtime, Task]]:
         for running in self.runtimes.values():
@@ -183,7 +183,9 @@ class World:
             for consumer in found:
                 consumer.close()
         for running in self.runtimes.values():
-            running.database.engine.dispose()
+            with suppress(LogUnavailable):
+                running.log.remove()
+            running.close()
         db.forget_databases()
 
 
@@ -191,7 +193,7 @@ class World:
 def world(home: Path, **settings: Any) -> Iterator[World]:
     """All installed services on a fresh home, on the engines that ACM_TEST_ENGINES names."""
     with ExitStack() as stack:
-        engines = stack.enter_context(_fresh_engines()) if on_real_engines() else {}
+        engines = stack.enter_context(fresh_engines()) if on_real_engines() else {}
         made = World(home, list(discover().values()), **{"engines": engines} | settings)
         try:
             yield made
@@ -208,7 +210,7 @@ def on_real_engines() -> bool:
 
 
 @contextmanager
-def _fresh_engines() -> Iterator[dict[str, str]]:
+def fresh_engines() -> Iterator[dict[str, str]]:
     """Addresses under which nothing was kept yet; what was is removed at the end."""
     name = f"t{new_id().replace('-', '')}"
     server = os.environ["ACM_POSTGRES_URL"]

@@ -54,6 +54,9 @@ class EmbeddedLog:
     def prepare(self) -> None:
         """Nothing: the database is the log."""
 
+    def remove(self) -> None:
+        """Nothing: the database is the log."""
+
     def close(self) -> None:
         """Close the socket that wakes."""
         self._sender.close()

@@ -129,6 +129,13 @@ class KafkaLog:
             with suppress(TopicAlreadyExistsError):  # by another process, just now
                 admin.create_topics(dict.fromkeys(sorted(missing), each), wait_for_metadata=True)
 
+    def remove(self) -> None:
+        """Delete the service's topics and all that they hold."""
+        with self._connected() as admin:
+            mine = {f"{self._address.prefix}{topic}" for topic in self.topics} & set(admin.list_topics())
+            if mine:
+                admin.delete_topics(sorted(mine))
+
     def ends(self, partitions: Iterable[TopicPartition], *, committed: bool) -> dict[TopicPartition, int]:
         """Where each partition ends, with or without what is written and not committed yet.
 

@@ -82,5 +82,8 @@ class Log(Protocol):
     def prepare(self) -> None:
         """Set up what the service needs to publish; does nothing the second time."""
 
+    def remove(self) -> None:
+        """Throw away what was published."""
+
     def close(self) -> None:
         """Free what the log holds."""
