@@ -20,17 +20,7 @@ from shared.inbox import Consumer, Fold, Handler, Reaction
 from shared.log.port import End, Record
 from shared.tables import DeadLetterRow
 from shared.testing import World, world
-
-FACTS: dict[str, Any] = {
-    "english_name": "",
-    "aliases": [],
-    "industry": "",
-    "parent_id": None,
-    "branch": "",
-    "visibility": "directory",
-    "tier": "",
-    "status": "active",
-}
+from tests.platform.logs import FACTS
 
 
 class Tape:
