@@ -9,6 +9,7 @@ ACM_KAFKA_BOOTSTRAP and ACM_ELASTICSEARCH_URL name, each world in a database and
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import os
 import random
@@ -75,13 +76,12 @@ class World:
 
     def __init__(self, home: Path, services: Sequence[Service], **settings: Any) -> None:
         self.settings = config.Settings(home=home, secret="for tests only", **settings)
-        self.runtimes = {service.name: Runtime(service, self.settings) for service in services}
-        for service in services:
-            migrate(service, self.settings)
-        self._apps = {name: running.web() for name, running in self.runtimes.items()}
-        self._consumers = {name: running.consumers() for name, running in self.runtimes.items()}
+        self.services = list(services)
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
+        for service in services:
+            migrate(service, self.settings)
+        self._start()
 
     # --- people ---
 
@@ -177,16 +177,38 @@ class World:
         with running.database.write() as session:
             session.execute(update(PositionRow).values(position=PositionRow.position // 2))
 
-    def close(self) -> None:
-        """Free sockets and connections."""
+    # --- start and stop ---
+
+    def _start(self) -> None:
+        self.runtimes = {service.name: Runtime(service, self.settings) for service in self.services}
+        self._apps = {name: running.web() for name, running in self.runtimes.items()}
+        self._consumers = {name: running.consumers() for name, running in self.runtimes.items()}
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Every service is stopped meanwhile, as a restore wants it, and then started on what is there."""
+        self._stop()
+        gc.collect()  # the index is let go of with the last that knows the runtime
+        try:
+            yield
+        finally:
+            self._start()
+
+    def _stop(self) -> None:
         for found in self._consumers.values():
             for consumer in found:
                 consumer.close()
         for running in self.runtimes.values():
-            with suppress(LogUnavailable):
-                running.log.remove()
             running.close()
         db.forget_databases()
+        self.runtimes, self._apps, self._consumers = {}, {}, {}
+
+    def close(self) -> None:
+        """Free sockets and connections, and remove the topics."""
+        for running in self.runtimes.values():
+            with suppress(LogUnavailable):
+                running.log.remove()
+        self._stop()
 
 
 @contextmanager
