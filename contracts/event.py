@@ -122,6 +122,12 @@ def happening(shape: type[Shape], name: str, meaning: str) -> Happening:
     return declared
 
 
+def topics_of(publisher: str) -> list[str]:
+    """The topics that a service publishes: its name, or begun with it."""
+    topics = {shape.TOPIC for shape in SHAPES.values()}
+    return sorted(topic for topic in topics if topic.partition(".")[0] == publisher)
+
+
 def _values(instance: Any) -> dict[str, Any]:
     # They are JSON values already; `asdict` would copy every list and mapping, for each write.
     return {f.name: getattr(instance, f.name) for f in fields(instance)}

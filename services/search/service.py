@@ -18,5 +18,6 @@ SERVICE = Service(
     tasks=[Task("index", commands.index_some, every_seconds=0.5)],
     commands=[cli.rebuild],
     holds=store.holds,
+    restored=commands.after_restore,
     warm=analysis.warm,
 )

@@ -4,6 +4,21 @@ from __future__ import annotations
 
 from services.search.commands.documents import drop, keep
 from services.search.commands.exporting import note_export
-from services.search.commands.indexing import index_agrees, index_document, index_some, wish_for_rebuild
+from services.search.commands.indexing import (
+    after_restore,
+    index_agrees,
+    index_document,
+    index_some,
+    wish_for_rebuild,
+)
 
-__all__ = ["drop", "index_agrees", "index_document", "index_some", "keep", "note_export", "wish_for_rebuild"]
+__all__ = [
+    "after_restore",
+    "drop",
+    "index_agrees",
+    "index_document",
+    "index_some",
+    "keep",
+    "note_export",
+    "wish_for_rebuild",
+]

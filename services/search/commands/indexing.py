@@ -12,9 +12,10 @@ from sqlalchemy import select
 
 from services.search.commands.documents import forget_retouched, retouch_some
 from services.search.projections import CLIENT, may_name_source
-from services.search.store import Document, Rebuilds, Retouch, index_of, writer_of
+from services.search.store import Document, DocumentSequence, Rebuilds, Retouch, index_of, writer_of
 from shared.search.port import IndexDocument, IndexUnavailable, SearchIndex, census
 from shared.service import Runtime
+from shared.uow import UnitOfWork, epoch_of
 
 BATCH = 200
 REBUILD_BATCH = 1_000
@@ -22,6 +23,7 @@ CHECK_SECONDS = 6 * 3600.0
 _EPOCH = (
     1  # the index is told a row's `seq` as its version: that alone grows with every change, also of a source
 )
+_SEQ_BITS = 16  # epochs are minutes: nobody changes more documents than this in each of them
 log = structlog.get_logger("search")
 
 
@@ -90,6 +92,13 @@ def wish_for_rebuild(running: Runtime) -> int:
         wishes = session.get_one(Rebuilds, 1, with_for_update=True)
         wishes.wanted += 1
         return wishes.wanted
+
+
+def after_restore(uow: UnitOfWork) -> None:
+    """The rows went back and the index did not: number on above all that it has seen, and make it again."""
+    sequence = uow.session.get_one(DocumentSequence, 1)
+    sequence.last = max(sequence.last, epoch_of(uow.session) << _SEQ_BITS)
+    uow.session.get_one(Rebuilds, 1).wanted += 1
 
 
 def _retouch(running: Runtime, mark: int) -> bool:

@@ -7,10 +7,10 @@ import threading
 from typing import IO
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.search.store.rows import Document, DocumentSequence, Rebuilds, Retouch
+from services.search.store.rows import Document, Rebuilds, Retouch
 from shared import http
 from shared.config import SettingsError
 from shared.search.embedded import EmbeddedIndex
@@ -58,8 +58,11 @@ def let_go_of_writer(running: Runtime) -> None:
 def rebuild_progress(session: Session) -> tuple[int, int]:
     """How many wishes for a rebuild were fulfilled, and how far the present one is, in per cent."""
     wishes = session.get_one(Rebuilds, 1)
-    newest = session.get_one(DocumentSequence, 1).last
-    return wishes.done, min(100, wishes.copied * 100 // newest) if newest else 0
+    documents = select(func.count()).select_from(Document)
+    there, copied = (
+        session.scalar(q) or 0 for q in (documents, documents.where(Document.seq <= wishes.copied))
+    )
+    return wishes.done, copied * 100 // there if there else 0
 
 
 def _open(running: Runtime, *, writes: bool = False) -> EmbeddedIndex:
