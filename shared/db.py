@@ -12,6 +12,7 @@ from typing import Any
 
 import uuid_utils
 from sqlalchemy import Column, DateTime, Dialect, Engine, String, Text, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -146,6 +147,11 @@ class Database:
             connect_args={
                 "options": " ".join(f"-c{name}={value}" for name, value in options.items()),
                 "connect_timeout": LOCK_WAIT_SECONDS,
+                # A server that vanished without a word is noticed, also by who only waits for its answer.
+                "tcp_user_timeout": IDLE_SECONDS * 1000,
+                "keepalives_idle": IDLE_SECONDS,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
                 "application_name": f"acm {self.service}",
             },
         )
@@ -166,6 +172,13 @@ class Database:
         def _begin(connection: Any) -> None:
             if connection.get_execution_options().get("acm_write"):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock,))
+
+        @event.listens_for(engine, "handle_error", retval=True)
+        def _lost(failure: ExceptionContext) -> BaseException | None:
+            # Whoever asks can try again, whatever ended the connection.
+            if not failure.is_disconnect or isinstance(failure.sqlalchemy_exception, OperationalError):
+                return None
+            return OperationalError(failure.statement, failure.parameters, failure.original_exception)
 
         return engine
 

@@ -25,12 +25,14 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from flask_smorest.utils import prepare_response
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Select, literal, select, tuple_
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared import access, clock, sealing, telemetry, tokens
-from shared.db import new_id
+from shared.db import is_full, is_locked, new_id
 from shared.problem import Problem, invalid, missing
 from shared.tables import IdempotencyRow, InboxRow
 from shared.uow import UnitOfWork
@@ -189,6 +191,9 @@ def create_app(running: Runtime) -> Flask:
     app.extensions["acm"] = running
     app.json = _Json(app)
     app.url_map.strict_slashes = False
+    proxies = running.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.config.update(
         ACM_SETTINGS=running.settings,
         SECRET_KEY=running.settings.secret,
@@ -229,6 +234,7 @@ def _install_screens(app: Flask, api: Api, running: Runtime) -> None:
 def _arrive() -> None:
     g.started = time.perf_counter()
     g.trace = request.headers.get("X-Request-Id", "")[:64] or new_id()
+    _refuse_nul()
     if request.endpoint in telemetry.OPEN_ENDPOINTS or (request.endpoint or "").endswith(".static"):
         return
     _identify()
@@ -237,6 +243,16 @@ def _arrive() -> None:
         _wait_until_held(wait_for)
         reader().rollback()  # what was waited for is in a newer state than the one begun above
         _identify()
+
+
+def _refuse_nul() -> None:
+    # In an address no field looks at it, and databases differ: nothing can be kept under such a name.
+    if "\0" in request.path:
+        raise missing()
+    if b"%00" in request.query_string:
+        raise invalid(
+            {name: "Remove the control characters." for name, v in request.args.items() if "\0" in v}
+        )
 
 
 def _identify() -> None:
@@ -262,7 +278,10 @@ def _leave(response: Response) -> Response:
         _keep_answer(g.idempotent, response)
     stack = _stack()
     del g.stack, g.uow
-    stack.close()  # commits; a failure here is answered as an error
+    try:
+        stack.close()  # commits
+    except OperationalError as error:
+        return make_response(_answer_unavailable(error))
     if unit.emitted:
         runtime().committed(unit)
     return response
@@ -303,8 +322,8 @@ def _roll_back() -> None:
         reason = _RollBack()
         try:
             stack.__exit__(_RollBack, reason, None)
-        except _RollBack:
-            return
+        except (_RollBack, DBAPIError):
+            return  # a connection that was lost has nothing left to roll back
 
 
 def _close(_error: BaseException | None) -> None:
@@ -355,6 +374,8 @@ def _register_errors(app: Flask) -> None:
     app.register_error_handler(Problem, _answer_problem)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(OperationalError, _answer_unavailable)
+    app.register_error_handler(NoConnectionLeft, _answer_unavailable)
+    app.register_error_handler(DataError, _answer_unstorable)
     app.register_error_handler(Exception, _answer_unexpected)
 
 
@@ -431,18 +452,22 @@ def problem_response(problem: Problem) -> Response:
     return response
 
 
-def _answer_unavailable(error: OperationalError) -> Any:
-    text = str(error.orig)
-    log.error("database.unavailable", error=text, trace=g.get("trace"))
-    if "full" in text or "disk" in text:
+def _answer_unavailable(error: OperationalError | NoConnectionLeft) -> Any:
+    log.error("database.unavailable", error=str(getattr(error, "orig", error)), trace=g.get("trace"))
+    if isinstance(error, OperationalError) and is_full(error):
         return _answer_problem(
             Problem(507, "disk-full", "There is no room left to save this; nothing was changed.")
         )
-    if "lock" in text and idempotency_key():
+    if isinstance(error, OperationalError) and is_locked(error) and idempotency_key():
         return _answer_problem(
             Problem(409, "still-running", "The first request with this key is still running.")
         )
     return _answer_problem(Problem(503, "unavailable", "The database cannot answer just now; try again."))
+
+
+def _answer_unstorable(error: DataError) -> Any:
+    log.warning("database.refused", error=str(error.orig), trace=g.get("trace"))
+    return _answer_problem(Problem(422, "invalid", "The database cannot hold what was sent."))
 
 
 def _answer_unexpected(error: Exception) -> Any:
