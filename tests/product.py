@@ -15,6 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shared import config
+from shared.config import Settings
+
 START_SECONDS = 90.0
 IDLE_SECONDS = 2.0
 ACM = [sys.executable, "-c", "from shared.cli import main; main()"]
@@ -102,7 +105,15 @@ class Product:
 
     def client(self, username: str) -> Client:
         """A program with an API token of a person."""
-        return Client(self.port, self.acm("token", username).strip())
+        return Client(self.port_of, self.acm("token", username).strip())
+
+    def port_of(self, path: str) -> int:
+        """Where whoever owns a path answers."""
+        return self.port
+
+    def settings(self) -> Settings:
+        """The settings that its processes run with."""
+        return config.with_secret(config.load(self.environment))
 
     def lag(self) -> int:
         """Events that wait, over all consumers."""
@@ -120,12 +131,12 @@ class Product:
 
 
 class Client:
-    """JSON over HTTP from another process; one connection, opened again when it breaks."""
+    """JSON over HTTP from another process; one connection to each port, opened again when it breaks."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self._port = port
+    def __init__(self, port_of: Callable[[str], int], token: str) -> None:
+        self._port_of = port_of
         self._token = token
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connections: dict[int, http.client.HTTPConnection] = {}
         self._used_at = time.monotonic()
 
     def call(
@@ -136,20 +147,28 @@ class Client:
         data = None
         if body is not None:
             data, sent["Content-Type"] = json.dumps(body), "application/json"
-        if time.monotonic() - self._used_at > IDLE_SECONDS:
-            self._connection.close()  # the server may close what is idle at the very moment of a request
-        self._used_at = time.monotonic()
+        connection = self._connection(path)
         try:
-            self._connection.request(method, path, data, sent)
-            answer = self._connection.getresponse()
+            connection.request(method, path, data, sent)
+            answer = connection.getresponse()
             text = answer.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()
+            connection.close()
             raise
         except AttributeError as error:  # http.client trips over a connection that breaks within an answer
-            self._connection.close()
+            connection.close()
             raise http.client.HTTPException("the connection broke within an answer") from error
         return answer.status, json.loads(text) if text else None, dict(answer.headers)
+
+    def _connection(self, path: str) -> http.client.HTTPConnection:
+        port = self._port_of(path)
+        if port not in self._connections:
+            self._connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            for idle in self._connections.values():
+                idle.close()  # the server may close what is idle at the very moment of a request
+        self._used_at = time.monotonic()
+        return self._connections[port]
 
     def get(self, path: str, **kwargs: Any) -> Any:
         """The JSON of a GET that must succeed."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from shared.access import AMBER, CLEAR, GREEN, LABELS, RED, STRICT
-from shared.testing import World, world
+from shared.testing import World
+from tests.apart import flow_world
 
 ALL_BUT_RED = {CLEAR, GREEN, AMBER, STRICT}
 OPEN = {CLEAR, GREEN}
@@ -45,7 +46,7 @@ def day(offset: int) -> str:
 
 @pytest.fixture(scope="module")
 def agency(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with world(tmp_path_factory.mktemp("matrix")) as made:
+    with flow_world(tmp_path_factory.mktemp("matrix")) as made:
         admin = made.found()
         for username, (roles, branch, _, _) in READERS.items():
             made.person(username, roles=roles, branch=branch)

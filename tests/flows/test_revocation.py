@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.intelligence import commands
-from shared.config import Settings
 from shared.service import Runtime, discover
+from tests.apart import product as a_product
 from tests.product import Product, wait_until
 
 FINDINGS = 5_000
@@ -18,8 +18,7 @@ WITHIN_SECONDS = 2.0
 
 def _burst(product: Product, author: str, body: dict[str, Any]) -> None:
     """Commit findings as fast as the database takes them, through the commands that the API calls."""
-    settings = Settings(home=product.home, secret=(product.home / "secret").read_text())
-    running = Runtime(discover()["intelligence"], settings)
+    running = Runtime(discover()["intelligence"], product.settings())
     for start in range(0, FINDINGS, BATCH):
         with running.unit_of_work(author) as uow:
             for number in range(start, start + BATCH):
@@ -27,9 +26,7 @@ def _burst(product: Product, author: str, body: dict[str, Any]) -> None:
 
 
 def test_a_removal_overtakes_an_import(tmp_path: Path) -> None:
-    product = Product(tmp_path, ACM_DEMO="0")
-    product.start()
-    try:
+    with a_product(tmp_path) as product:
         admin = product.client("admin")
         client = admin.make("/accounts/v1/clients", {"name": "青鸟饮料"})["id"]
         seats = {}
@@ -75,5 +72,3 @@ def test_a_removal_overtakes_an_import(tmp_path: Path) -> None:
         print(f"gone after {time.monotonic() - removed:.2f} s with {product.lag()} events still to consume")
         wait_until(lambda: product.lag() == 0, 120, "the import is consumed")
         assert stays.get("/search/v1/documents?q=%E6%89%B9%E9%87%8F")["total"] == FINDINGS
-    finally:
-        product.stop()
