@@ -27,7 +27,7 @@ _FORMS = {
     _SEARCH: "embedded or http(s)://[user:password@]host:port[/prefix]",
 }
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
-SHORTEST_SECRET = 32
+SHORTEST_SECRET = 24
 _PREFIX = re.compile(r"(/[a-z0-9][a-z0-9-]{0,39})?/?")
 
 
