@@ -1,7 +1,7 @@
 """One principal per service on Kafka: it may write only its own topics, read only those that it follows.
 
-`python -m deploy.principals describe [--check]` writes (or checks) topology.json: who publishes, and who follows,
-which topics, as the services' manifests say. `print` shows the rights as commands for Kafka's own tools.
+`python -m deploy.principals describe [--check]` writes (or checks) topology.json: who publishes, who follows
+which topics, by the manifests. `print` shows the rights as commands for Kafka's own tools.
 
 `python -m deploy.principals apply` gives every service its password (SCRAM-SHA-512) and exactly these rights;
 it can be repeated. It reads KAFKA_URL, which is `kafka://user:password@host:port[/prefix]` with a super user

@@ -1,7 +1,7 @@
 """The deployment as docker-compose.yml describes it, outside Docker: its commands, its settings, its gateway.
 
-Every service runs from a folder that holds what its image holds, with the environment of its containers, as its
-own role in PostgreSQL and its own principal in a Kafka with the settings of that file. Only addresses differ.
+Every service runs from a folder that holds what its image holds, with the environment of its containers, as
+its own role in PostgreSQL and its own principal in a Kafka with that file's settings. Only addresses differ.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Deployment:
     def environment(self, container: str) -> dict[str, str]:
         """A container's environment, with loopback's addresses in place of the containers'."""
         found = dict(self.containers[container].get("environment", {}))
-        for name, value in found.items():
+        for name in found:
             for inside, outside in self.addresses.items():
                 found[name] = found[name].replace(inside, outside)
         return found
@@ -172,7 +172,7 @@ def gateway(deployment: Deployment) -> Iterator[Gateway]:
 
 
 class Gateway:
-    """deploy/nginx/nginx.conf under Debian's nginx; only ports, addresses and the certificate's place differ."""
+    """deploy/nginx/nginx.conf under Debian's nginx; ports, addresses and the certificate's place differ."""
 
     def __init__(self, deployment: Deployment, program: str) -> None:
         self.folder = deployment.folder / "gateway"
@@ -222,7 +222,7 @@ class Gateway:
             return False
 
 
-# --- every command of ours becomes healthy, as its own principal -----------------------------------------------
+# --- every command of ours becomes healthy, as its own principal --------------------------------------------
 
 
 def test_every_service_becomes_healthy_and_nothing_waits(deployment: Deployment) -> None:
@@ -251,7 +251,7 @@ def test_no_service_reads_the_tables_of_another(deployment: Deployment) -> None:
         connection.execute("SELECT * FROM accounts.events")
 
 
-# --- Kafka's authorizer ------------------------------------------------------------------------------------------
+# --- Kafka's authorizer -------------------------------------------------------------------------------------
 
 
 def test_a_principal_writes_its_own_topics_and_no_others(deployment: Deployment) -> None:
@@ -284,7 +284,7 @@ def test_rights_given_again_are_the_same_and_what_is_beyond_them_goes(deployment
     assert _rights(deployment) == before
 
 
-# --- the gateway -------------------------------------------------------------------------------------------------
+# --- the gateway --------------------------------------------------------------------------------------------
 
 
 def test_nginx_takes_the_file(gateway: Gateway) -> None:
@@ -361,7 +361,7 @@ def test_the_gateways_log_holds_no_query_and_no_address(gateway: Gateway) -> Non
     assert "/search/livez" in lines
 
 
-# --- how -----------------------------------------------------------------------------------------------------------
+# --- how ----------------------------------------------------------------------------------------------------
 
 
 def _kafka_settings() -> dict[str, str]:

@@ -97,20 +97,16 @@ class Engine:
 
     def kill(self) -> None:
         """Kill -9, with all its processes; the data stays."""
-        for pid in self._tree():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._wait_gone()
 
     def pause(self) -> None:
         """Stop its processes where they stand: connections hang."""
-        for pid in self._tree():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let paused processes go on."""
-        for pid in self._tree():
-            os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def stop(self, *, purge: bool = False) -> None:
         """End it in good order; with `purge` remove its data too."""
@@ -161,6 +157,11 @@ class Engine:
             chosen = {one: _free_port() for one in self.ports}
             kept.write_text(json.dumps(chosen))
         return int(json.loads(kept.read_text())[name])
+
+    def _signal(self, number: int) -> None:
+        for pid in self._tree():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _tree(self) -> list[int]:
         pid = self.pid()
