@@ -27,7 +27,7 @@ from kafka.protocol.consumer import IsolationLevel  # type: ignore[import-untype
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from contracts.event import SHAPES
+from contracts.event import topics_of
 from shared import clock
 from shared.db import Database, new_id
 from shared.log.port import End, LogUnavailable, Positions, Record
@@ -98,9 +98,8 @@ class KafkaLog:
 
     @property
     def topics(self) -> list[str]:
-        """The service's own topics: those of the shapes that it publishes."""
-        found = {shape.TOPIC for shape in SHAPES.values()}
-        return sorted(topic for topic in found if topic.partition(".")[0] == self._service)
+        """The service's own topics."""
+        return topics_of(self._service)
 
     def reader(self, consumer: str, topics: Sequence[str]) -> KafkaReader:
         """A reader of these topics."""
@@ -116,7 +115,7 @@ class KafkaLog:
     def prepare(self) -> None:
         """Create those of the service's topics that are missing."""
         with self._connected() as admin:
-            missing = {f"{self._address.prefix}{topic}" for topic in self.topics} - set(admin.list_topics())
+            missing = self._missing(admin)
             if not missing:
                 return
             safe = len(admin.describe_cluster()["brokers"]) >= SAFE_REPLICAS
@@ -127,7 +126,15 @@ class KafkaLog:
                 "configs": settings,
             }
             with suppress(TopicAlreadyExistsError):  # by another process, just now
-                admin.create_topics(dict.fromkeys(sorted(missing), each), wait_for_metadata=True)
+                admin.create_topics(dict.fromkeys(missing, each), wait_for_metadata=True)
+
+    def missing(self) -> list[str]:
+        """The service's topics that `prepare` would create."""
+        with self._connected() as admin:
+            return self._missing(admin)
+
+    def _missing(self, admin: KafkaAdminClient) -> list[str]:
+        return sorted({f"{self._address.prefix}{topic}" for topic in self.topics} - set(admin.list_topics()))
 
     def remove(self) -> None:
         """Delete the service's topics and all that they hold."""
