@@ -82,6 +82,9 @@ class Log(Protocol):
     def prepare(self) -> None:
         """Set up what the service needs to publish; does nothing the second time."""
 
+    def missing(self) -> Sequence[str]:
+        """What `prepare` would set up. Raises LogUnavailable."""
+
     def remove(self) -> None:
         """Throw away what was published."""
 
