@@ -54,6 +54,10 @@ class EmbeddedLog:
     def prepare(self) -> None:
         """Nothing: the database is the log."""
 
+    def missing(self) -> list[str]:
+        """Nothing, for the same reason."""
+        return []
+
     def remove(self) -> None:
         """Nothing: the database is the log."""
 
