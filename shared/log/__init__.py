@@ -12,6 +12,6 @@ def connect(settings: Settings, service: str) -> Log:
     url = settings.log_url(service)
     if url == "embedded":
         return EmbeddedLog(settings, service)
-    from shared.log.kafka import KafkaLog  # 9 MB that the embedded engines do not need
+    from shared.log.kafka import KafkaLog
 
     return KafkaLog(url, service)

@@ -16,14 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition  # type: ignore[import-untyped]
-from kafka.admin import OffsetSpec  # type: ignore[import-untyped]
-from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError  # type: ignore[import-untyped]
-from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
-from kafka.protocol.consumer import IsolationLevel  # type: ignore[import-untyped]
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -32,6 +27,15 @@ from shared import clock
 from shared.db import Database, new_id
 from shared.log.port import End, LogUnavailable, Positions, Record
 from shared.tables import EventRow, LeaseRow, PositionRow
+
+if TYPE_CHECKING:
+    # Half a second and 14 MB, which a web process that only commits does not pay.
+    from kafka import (  # type: ignore[import-untyped]
+        KafkaAdminClient,
+        KafkaConsumer,
+        KafkaProducer,
+        TopicPartition,
+    )
 
 # The client reports each attempt to connect as an error; what it comes to is said once, by who uses it.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -114,6 +118,8 @@ class KafkaLog:
 
     def prepare(self) -> None:
         """Create those of the service's topics that are missing."""
+        from kafka.errors import TopicAlreadyExistsError  # type: ignore[import-untyped]
+
         with self._connected() as admin:
             missing = self._missing(admin)
             if not missing:
@@ -148,6 +154,9 @@ class KafkaLog:
 
         Asked on a connection of its own: on that of a consumer the answer waits behind its fetch.
         """
+        from kafka.admin import OffsetSpec  # type: ignore[import-untyped]
+        from kafka.protocol.consumer import IsolationLevel  # type: ignore[import-untyped]
+
         with self._connected() as admin:
             wanted = dict.fromkeys(partitions, OffsetSpec.LATEST)
             level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -165,7 +174,7 @@ class KafkaLog:
     def _connected(self) -> Iterator[KafkaAdminClient]:
         with _or_unavailable(self.close):
             if self._admin is None:
-                self._admin = _client(KafkaAdminClient, self._address)
+                self._admin = _client("KafkaAdminClient", self._address)
             yield self._admin
 
 
@@ -188,6 +197,8 @@ class KafkaReader:
         topics: Sequence[str],
         ends: Callable[..., dict[TopicPartition, int]],
     ) -> None:
+        from kafka import TopicPartition
+
         self._address = address
         self._partitions = {topic: TopicPartition(f"{address.prefix}{topic}", 0) for topic in topics}
         self._names = {partition: topic for topic, partition in self._partitions.items()}
@@ -244,7 +255,7 @@ class KafkaReader:
         consumer = self._consumer
         if consumer is None:
             consumer = self._consumer = _client(
-                KafkaConsumer,
+                "KafkaConsumer",
                 self._address,
                 isolation_level="read_committed",
                 enable_auto_commit=False,
@@ -430,7 +441,7 @@ class KafkaRelay:
     def _begin(self) -> KafkaProducer:
         """A producer that fences all before it."""
         producer = self._producer = _client(
-            KafkaProducer,
+            "KafkaProducer",
             self._address,
             transactional_id=f"{self._address.prefix}{self._service}",
             transaction_timeout_ms=TRANSACTION_MS,
@@ -468,7 +479,7 @@ class KafkaRelay:
         result = producer._transaction_manager.begin_commit()
         producer._sender.wakeup()
         if not result.wait(timeout_ms=2 * ANSWER_MS):
-            raise KafkaTimeoutError("the transaction was not committed in time")
+            raise LogUnavailable("Kafka does not commit the relay's transaction")
 
     def _drop(self) -> None:
         """Throw the producer away, and what it has not sent: close() alone would wait for that."""
@@ -497,8 +508,11 @@ def _bounded(session: Session, after: int) -> list[Any]:
     return rows
 
 
-def _client(kind: Callable[..., Any], address: Address, **settings: Any) -> Any:
+def _client(kind: str, address: Address, **settings: Any) -> Any:
     """A client of the cluster; one that cannot connect is closed, which it would not do itself."""
+    import kafka
+    from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
+
     made: list[KafkaNetClient] = []
 
     def connection(**configured: Any) -> KafkaNetClient:
@@ -512,7 +526,7 @@ def _client(kind: Callable[..., Any], address: Address, **settings: Any) -> Any:
         "kafka_client": connection,
     }
     try:
-        return kind(**(wanted | address.client | settings))
+        return getattr(kafka, kind)(**(wanted | address.client | settings))
     except BaseException:
         for held in made:
             held._net.stop()
