@@ -50,8 +50,9 @@ class Service:
 
     `published`: the rows that it emits, whose states are said again by a replay or restore. `holds` overrides
     when a read may see a write (search: once indexed); `started` is called in the worker before it works;
-    `restored` in the transaction that brings its database back from a backup; `warm` loads what all processes
-    may share, before they are forked.
+    `restored` in the transaction that brings its database back from a backup; `examine` answers what
+    `acm doctor` must look at beside what all services have; `warm` loads what all processes may share, before
+    they are forked.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Service:
     holds: Holds | None = None
     started: Callable[[Runtime], None] | None = None
     restored: Callable[[UnitOfWork], None] | None = None
+    examine: Callable[[Runtime], dict[str, Callable[[], str]]] | None = None
     warm: Callable[[], None] | None = None
 
     @property
