@@ -69,7 +69,7 @@ def _write(services: Sequence[Service], settings: Settings, file: IO[bytes], say
     with ExitStack() as stack:
         archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL))
         # All snapshots are taken first, so that the services are read as of nearly one moment.
-        snapshots = {service: stack.enter_context(_snapshot(service, settings)) for service in services}
+        snapshots = [stack.enter_context(_snapshot(service, settings)) for service in services]
         manifest: dict[str, Any] = {
             "format": FORMAT,
             "product": _version(),
@@ -77,7 +77,7 @@ def _write(services: Sequence[Service], settings: Settings, file: IO[bytes], say
             "secret": _fingerprint(settings.secret),
             "services": {},
         }
-        for service, (connection, heads) in snapshots.items():
+        for service, (connection, heads) in zip(services, snapshots, strict=True):
             tables = {
                 table.name: _dump(archive, service.name, table, connection) for table in _tables(connection)
             }

@@ -19,5 +19,6 @@ SERVICE = Service(
     commands=[cli.rebuild],
     holds=store.holds,
     restored=commands.after_restore,
+    examine=lambda running: {"index": lambda: commands.index_problem(running)},
     warm=analysis.warm,
 )

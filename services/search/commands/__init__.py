@@ -8,6 +8,7 @@ from services.search.commands.indexing import (
     after_restore,
     index_agrees,
     index_document,
+    index_problem,
     index_some,
     wish_for_rebuild,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "drop",
     "index_agrees",
     "index_document",
+    "index_problem",
     "index_some",
     "keep",
     "note_export",

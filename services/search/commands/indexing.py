@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from services.search.commands.documents import forget_retouched, retouch_some
 from services.search.projections import CLIENT, may_name_source
@@ -84,6 +84,17 @@ def _step(running: Runtime, index: SearchIndex, progress: _Progress) -> bool:
 def index_agrees(running: Runtime) -> bool:
     """Whether the index holds just what the rows say, by count and digest; true before all is copied."""
     return _agrees(running, index_of(running))
+
+
+def index_problem(running: Runtime) -> str:
+    """What is wrong with the index, for whoever looks after the installation; empty when nothing is."""
+    index = index_of(running)
+    with running.database.read() as session:
+        newer = select(func.count()).select_from(Document).where(Document.seq > index.mark())
+        missing = session.scalar(newer) or 0
+    if missing:
+        return f"{missing} changes are not in it yet; is search's worker running?"
+    return "" if _agrees(running, index) else "it differs from the rows: acm rebuild search"
 
 
 def wish_for_rebuild(running: Runtime) -> int:
