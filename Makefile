@@ -1,10 +1,12 @@
 # ACM: every command that people need. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser bench check describe lock clean
+.PHONY: help run test test-engines test-browser bench check describe lock clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# What runs again on the real engines.
+ENGINE_SUITES := tests/platform tests/services tests/flows tests/recall tests/deploy
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -15,6 +17,10 @@ run: $(VENV)/.ready ## set up and start everything at http://127.0.0.1:8080
 test: $(VENV)/.ready-dev ## the tests on the embedded engines, with the spine in a real browser
 	@$(BIN)/python -m tests.browser_here
 	@$(PYTEST) -n 2 -m "not browser or spine" tests
+
+test-engines: $(VENV)/.ready-dev ## the tests on Kafka, Elasticsearch and PostgreSQL: those that ACM_KAFKA_BOOTSTRAP … name, else own ones
+	@ACM_TEST_ENGINES=real $(BIN)/python -m tests.engines run --data var/engines -- \
+	  $(PYTEST) -n 2 --dist loadgroup -m "not browser" $(ENGINE_SUITES)
 
 test-browser: $(VENV)/.ready-dev ## every screen in a real browser, in both languages, narrow and wide
 	@$(BIN)/python -m tests.browser_here
@@ -29,9 +35,11 @@ check: $(VENV)/.ready-dev ## linters, types, import rules, contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m deploy.describe --check
+	@$(BIN)/python -m deploy.principals describe --check
 
-describe: $(VENV)/.ready-dev ## write the contract snapshot and the AsyncAPI and OpenAPI documents
+describe: $(VENV)/.ready-dev ## write the contract snapshot, the AsyncAPI and OpenAPI documents, and who reads which topics
 	@$(BIN)/python -m deploy.describe
+	@$(BIN)/python -m deploy.principals describe
 
 lock: ## renew the lock files from pyproject.toml (needs uv)
 	@uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml -o requirements.lock

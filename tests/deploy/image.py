@@ -17,9 +17,8 @@ ACM = [*PYTHON, "-c", "from shared.cli import main; main()"]
 
 def lay_out(folder: Path, service: str) -> Path:
     """Copy what deploy/Dockerfile copies."""
-    without = shutil.ignore_patterns("__pycache__")
     for name in ("contracts", "shared", f"services/{service}"):
-        shutil.copytree(ROOT / name, folder / name, ignore=without)
+        shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "services/__init__.py", folder / "services")
     return folder
 
@@ -27,4 +26,4 @@ def lay_out(folder: Path, service: str) -> Path:
 def environment(folder: Path) -> dict[str, str]:
     """The environment in which only that folder and the installed packages can be imported."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("ACM_", "PYTHON"))}
-    return plain | {"PYTHONPATH": f"{folder}:{sysconfig.get_path('purelib')}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return plain | {"PYTHONPATH": f"{folder}:{sysconfig.get_path('purelib')}"}

@@ -36,9 +36,11 @@ from tests.deploy import compose, image
 from tests.engines.kafka import Kafka
 from tests.product import free_port, wait_until
 
+pytestmark = pytest.mark.xdist_group("deployment")  # all of them on the one that is started
 SERVICES = sorted(discover())
 PLACES = {"KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS", "KAFKA_LOG_DIRS"}
-HEALTHY_SECONDS = 60.0
+HEALTHY_SECONDS = 120.0
+VARIABLES = compose.dot_env()
 PASSWORD = "correct-horse-battery-7"
 
 
@@ -129,9 +131,6 @@ class Deployment:
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-VARIABLES = compose.dot_env()
 
 
 @pytest.fixture(scope="module")
