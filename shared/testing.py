@@ -87,7 +87,10 @@ class World:
 
     def found(self) -> Api:
         """Found an empty agency with the administrator `admin`, as a first start does."""
-        self.person("admin", roles=["administrator"])
+        commands = importlib.import_module("services.accounts.commands")
+        with self.runtimes["accounts"].unit_of_work() as uow:
+            self.people["admin"] = commands.found_agency(uow).id
+        self.settle()
         return self.api("admin")
 
     def person(self, username: str, *, roles: Sequence[str] = (), branch: str = "", name: str = "") -> str:
@@ -215,8 +218,9 @@ class World:
 def world(home: Path, **settings: Any) -> Iterator[World]:
     """All installed services on a fresh home, on the engines that ACM_TEST_ENGINES names."""
     with ExitStack() as stack:
-        engines = stack.enter_context(fresh_engines()) if on_real_engines() else {}
-        made = World(home, list(discover().values()), **{"engines": engines} | settings)
+        if on_real_engines() and "engines" not in settings:
+            settings["engines"] = stack.enter_context(fresh_engines())
+        made = World(home, list(discover().values()), **settings)
         try:
             yield made
         finally:
@@ -233,39 +237,42 @@ def on_real_engines() -> bool:
 
 @contextmanager
 def fresh_engines() -> Iterator[dict[str, str]]:
-    """Addresses under which nothing was kept yet; what was is removed at the end."""
-    name = f"t{new_id().replace('-', '')}"
-    server = os.environ["ACM_POSTGRES_URL"]
-    _on_server(server, f"CREATE DATABASE {name} TEMPLATE {_migrated_template(server)}")
+    """Addresses under which nothing was kept yet; the database is removed at the end."""
+    prefix = _fresh_name()
+    with fresh_database(f"TEMPLATE {_migrated_template()}") as url:
+        yield {
+            "ACM_DATABASE_URL": url,
+            "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{prefix}",
+            "ACM_SEARCH_URL": f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{prefix}",
+        }
+
+
+@contextmanager
+def fresh_database(options: str = "") -> Iterator[str]:
+    """The URL of a new database on ACM_POSTGRES_URL, which is removed at the end."""
+    server, name = os.environ["ACM_POSTGRES_URL"], _fresh_name()
+    _on_server(server, f"CREATE DATABASE {name} {options}")
     try:
-        yield _addresses(name)
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
         _on_server(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _addresses(name: str) -> dict[str, str]:
-    return {
-        "ACM_DATABASE_URL": _database_url(os.environ["ACM_POSTGRES_URL"], name),
-        "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{name}",
-        "ACM_SEARCH_URL": f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{name}",
-    }
-
-
 @cache
-def _migrated_template(server: str) -> str:
+def _migrated_template() -> str:
     """A database with the schema of every service, which is copied for each world; gone with this process."""
-    name = f"t{new_id().replace('-', '')}"
-    _on_server(server, f"CREATE DATABASE {name}")
-    atexit.register(_on_server, server, f"DROP DATABASE {name} WITH (FORCE)")
-    settings = config.Settings(home=Path(), engines={"ACM_DATABASE_URL": _database_url(server, name)})
+    made = fresh_database()
+    url = made.__enter__()
+    atexit.register(made.__exit__, None, None, None)
+    settings = config.Settings(home=Path(), engines={"ACM_DATABASE_URL": url})
     for service in discover().values():
         migrate(service, settings)
-        db.database(service.name, settings.database_url(service.name)).engine.dispose()
-    return name
+        db.database(service.name, url).engine.dispose()  # what is copied must not be in use
+    return urlsplit(url).path.lstrip("/")
 
 
-def _database_url(server: str, name: str) -> str:
-    return urlsplit(server)._replace(path=f"/{name}").geturl()
+def _fresh_name() -> str:
+    return f"t{new_id().replace('-', '')}"
 
 
 def _on_server(server: str, statement: str) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from werkzeug.test import Client as WsgiClient
 
 from services.search import store as search_store
+from shared.gateway import dispatcher
 from shared.service import discover
 from shared.testing import World, fresh_engines, on_real_engines
 from shared.testing import world as make_world
@@ -26,7 +27,7 @@ Process = subprocess.Popen[bytes]
 
 
 class Apart(Product):
-    """One running product of many processes. Whoever dies is started again at once, as containers are."""
+    """One running product of many processes."""
 
     def __init__(self, home: Path, engines: Mapping[str, str], **environment: str) -> None:
         super().__init__(home, ACM_SECRET="for tests only, and long enough", **engines, **environment)
@@ -72,18 +73,20 @@ class Apart(Product):
         os.killpg(self._processes[role, service].pid, signal.SIGCONT)
 
     def kill(self, name: str) -> None:
-        """kill -9 all web processes (`web`), all workers (`worker`) or `all`; they are started again."""
+        """kill -9 the web processes (`web`) or the workers, which start again, or everything (`all`)."""
         roles = {"web": ["serve"], "worker": ["work"], "all": ["serve", "work"]}[name]
         victims = [(role, service) for role, service in self._processes if role in roles]
         for role, service in victims:
             self.end(role, service, signal.SIGKILL)
-        for role, service in victims:
-            self.begin(role, service)
+        if name != "all":
+            for role, service in victims:
+                self.begin(role, service)
 
     def stop(self) -> None:
         """End everything."""
         for process in self._processes.values():
-            os.killpg(process.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes.values():
             process.wait(30)
         self._processes.clear()
@@ -108,6 +111,10 @@ class Apart(Product):
         for (role, service), process in self._processes.items():
             assert process.poll() is None, (self.home / f"{service}-{role}.log").read_text()[-2000:]
         return all(map(self.ready, self.services))
+
+    def gateway(self) -> Any:
+        """All of it as one WSGI app."""
+        return dispatcher({service: forward(port) for service, port in self._ports.items()}, root="portal")
 
 
 @contextmanager
@@ -173,7 +180,7 @@ def flow_world(home: Path) -> Iterator[World]:
 
 
 def forward(port: int) -> Callable[..., Any]:
-    """A WSGI app that passes a request on to a port of this machine."""
+    """A WSGI app that passes a request on to a port of this machine; 502 where nobody answers."""
 
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         headers = {
@@ -190,6 +197,9 @@ def forward(port: int) -> Callable[..., Any]:
             connection.request(environ["REQUEST_METHOD"], f"{quote(path)}{query}", body or None, headers)
             answer = connection.getresponse()
             content = answer.read()
+        except OSError:
+            start_response("502 Bad Gateway", [])
+            return []
         finally:
             connection.close()
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP]

@@ -135,7 +135,7 @@ class Client:
 
     def __init__(self, port_of: Callable[[str], int], token: str) -> None:
         self._port_of = port_of
-        self._token = token
+        self.headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
         self._connections: dict[int, http.client.HTTPConnection] = {}
         self._used_at = time.monotonic()
 
@@ -143,7 +143,14 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, dict[str, str]]:
         """Status, JSON and headers of an answer. Raises OSError or HTTPException when there is none."""
-        sent = {"Authorization": f"Bearer {self._token}", "Accept-Language": "en"} | (headers or {})
+        status, text, received = self.send(method, path, body, headers)
+        return status, json.loads(text) if text else None, received
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Status, content and headers of an answer. Raises OSError or HTTPException when there is none."""
+        sent = self.headers | (headers or {})
         data = None
         if body is not None:
             data, sent["Content-Type"] = json.dumps(body), "application/json"
@@ -158,7 +165,7 @@ class Client:
         except AttributeError as error:  # http.client trips over a connection that breaks within an answer
             connection.close()
             raise http.client.HTTPException("the connection broke within an answer") from error
-        return answer.status, json.loads(text) if text else None, dict(answer.headers)
+        return answer.status, text, dict(answer.headers)
 
     def _connection(self, path: str) -> http.client.HTTPConnection:
         port = self._port_of(path)
