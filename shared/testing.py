@@ -75,7 +75,7 @@ class World:
     """The services on a fresh home. Use `world()`."""
 
     def __init__(self, home: Path, services: Sequence[Service], **settings: Any) -> None:
-        self.settings = config.Settings(home=home, secret="for tests only", **settings)
+        self.settings = config.Settings(**{"home": home, "secret": "for tests only"} | settings)
         self.services = list(services)
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}

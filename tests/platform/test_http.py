@@ -94,6 +94,15 @@ def test_errors_name_the_field_and_keep_nothing(admin: Api) -> None:
     assert names(admin) == before
 
 
+def test_an_address_with_nul_names_nothing(admin: Api) -> None:
+    for path in ("%00", "a%00b"):
+        problem(admin.get(f"{CLIENTS}/{path}"), 404)
+    found = problem(admin.get(f"{CLIENTS}?industry=%00&cursor="), 422)
+    assert [error["field"] for error in found["errors"]] == ["industry"]
+    assert admin.get("/accounts/clients?q=%00").status_code == 422
+    assert admin.get("/accounts/clients/%00").status_code == 404
+
+
 def test_errors_come_in_the_readers_language(admin: Api) -> None:
     for language, words in [("zh-CN", "登录"), ("en", "Sign in")]:
         answer = Api(admin._world, "").get(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from shared.inbox import Consumer, Fold, Handler, Reaction
 from shared.log.port import End, Record
 from shared.tables import DeadLetterRow
 from shared.testing import World, world
-from tests.platform.logs import FACTS
+from tests.platform.logs import FACTS, publish
 
 
 class Tape:
@@ -58,8 +59,10 @@ def two_clients(tmp_path_factory: pytest.TempPathFactory) -> Any:
                     commands.change_client(
                         uow, uow.session.get_one(store.Client, client.id), name=f"{name}{number}"
                     )
-        records = running.log.reader("", ["accounts"]).poll({}, 100)
-        yield made, list(records)
+        publish(running)
+        with closing(running.log.reader("", ["accounts"])) as reader:
+            records = list(reader.poll({}, 100))
+        yield made, records
 
 
 def consumer(made: World, handlers: list[Handler], records: list[Record], name: str) -> Consumer:

@@ -12,6 +12,7 @@ import pytest
 from shared.service import Runtime, Task
 from shared.testing import World
 from shared.worker import Worker
+from tests.platform.logs import publish
 
 
 @pytest.mark.timeout(30)
@@ -32,6 +33,7 @@ def test_what_was_consumed_wakes_a_task_that_would_sleep_for_long(world: World, 
         assert stepped.wait(10)
         stepped.clear()
         world.api("admin").make("/accounts/v1/clients", {"name": "云岭乳业"})
+        publish(world.runtimes["accounts"])
         assert stepped.wait(10)
     finally:
         worker.stop()
