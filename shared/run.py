@@ -155,13 +155,16 @@ class Supervisor:
 
 
 def prepare(services: Sequence[Service], settings: Settings, say: Callable[[str], None]) -> None:
-    """Bring every database to this version's schema. Run it before anything serves."""
+    """Bring every database to this version's schema, and set up what else a service needs. Run it before
+    anything serves."""
     from shared.migrations import migrate  # 12 MB that nobody needs who serves
 
     settings.home.mkdir(parents=True, exist_ok=True)
     for service in services:
         if migrate(service, settings):
             say(f"{service.name}: database ready")
+        if service.prepare is not None:
+            service.prepare(settings)
 
 
 def prepare_metrics(settings: Settings) -> None:

@@ -48,11 +48,11 @@ class Task:
 class Service:
     """What a service consists of.
 
-    `published`: the rows that it emits, whose states are said again by a replay or restore. `holds` overrides
-    when a read may see a write (search: once indexed); `started` is called in the worker before it works;
-    `restored` in the transaction that brings its database back from a backup; `examine` answers what
-    `acm doctor` must look at beside what all services have; `warm` loads what all processes may share, before
-    they are forked.
+    `published`: the rows that it emits, whose states are said again by a replay or restore. `prepare` sets up
+    what it needs beside its database, as often as it is called. `holds` overrides when a read may see a write
+    (search: once indexed); `started` is called in the worker before it works; `restored` in the transaction
+    that brings its database back from a backup; `examine` answers what `acm doctor` must look at beside what
+    all services have; `warm` loads what all processes may share, before they are forked.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Service:
     handlers: Sequence[Handler] = ()
     tasks: Sequence[Task] = ()
     commands: Sequence[click.Command] = ()
+    prepare: Callable[[Settings], None] | None = None
     holds: Holds | None = None
     started: Callable[[Runtime], None] | None = None
     restored: Callable[[UnitOfWork], None] | None = None

@@ -17,6 +17,7 @@ SERVICE = Service(
     handlers=handlers,
     tasks=[Task("index", commands.index_some, every_seconds=0.5)],
     commands=[cli.rebuild],
+    prepare=store.prepare,
     holds=store.holds,
     restored=commands.after_restore,
     examine=lambda running: {"index": lambda: commands.index_problem(running)},

@@ -137,6 +137,9 @@ class EmbeddedIndex:
 
     # --- writing
 
+    def prepare(self) -> None:
+        """See `SearchIndex.prepare`. The first write makes everything."""
+
     def put(self, documents: Iterable[IndexDocument], *, mark: int) -> Written:
         """See `SearchIndex.put`."""
         prepared = [prepare(document) for document in documents]

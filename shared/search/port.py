@@ -339,6 +339,11 @@ class SearchIndex(Protocol):
     """What the search service uses. One process writes; any number read and see each commit at their next
     call."""
 
+    def prepare(self) -> None:
+        """Make, where the engine wants it, what must be there before the first write. Changes nothing that is
+        there."""
+        ...
+
     def put(self, documents: Iterable[IndexDocument], *, mark: int) -> Written:
         """Store documents and the mark in one commit. A version not newer than the held one is skipped."""
         ...

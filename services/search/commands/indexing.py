@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from services.search.commands.documents import forget_retouched, retouch_some
 from services.search.projections import CLIENT, may_name_source
 from services.search.store import Document, DocumentSequence, Rebuilds, Retouch, index_of, writer_of
-from shared.search.port import IndexDocument, IndexUnavailable, SearchIndex, census
+from shared.search.port import IndexAway, IndexDocument, IndexUnavailable, SearchIndex, census
 from shared.service import Runtime
 from shared.uow import UnitOfWork, epoch_of
 
@@ -41,6 +41,7 @@ class _Progress:
 
     rebuild: _Rebuild | None = None
     checked_at: float = field(default=float("-inf"))
+    away: bool = False  # it did not answer at the last step
 
 
 _progress: WeakKeyDictionary[Runtime, _Progress] = WeakKeyDictionary()
@@ -53,7 +54,15 @@ def index_some(running: Runtime) -> bool:
         return False
     progress = _progress.setdefault(running, _Progress())
     try:
-        return _step(running, index, progress)
+        busy = _step(running, index, progress)
+        progress.away = False
+        return busy
+    except IndexAway as away:
+        # Nothing is lost: once it answers, the next step goes on from its mark.
+        if not progress.away:
+            log.warning("search.index_away", error=str(away))
+        progress.away = True
+        return False
     except IndexUnavailable as damage:
         # What is lost or damaged was given up; the next step finds its mark at 0 and copies everything again.
         log.warning("search.index_lost", error=str(damage))
@@ -65,11 +74,17 @@ def _step(running: Runtime, index: SearchIndex, progress: _Progress) -> bool:
     with running.database.read() as session:
         wishes = session.get_one(Rebuilds, 1)
         retouches = session.scalar(select(Retouch.source_id).limit(1)) is not None
-    touched = retouches and _retouch(running, index.mark())
-    lost = index.mark() == 0
-    copied = _copy(running, index, BATCH)
-    _say_whether_filling(running, wishes.filling, lost=lost and copied == BATCH, copied=copied)
-    if wishes.wanted > wishes.done:
+    wished = wishes.wanted > wishes.done
+    touched, copied = False, 0
+    try:
+        touched = retouches and _retouch(running, index.mark())
+        lost = index.mark() == 0
+        copied = _copy(running, index, BATCH)
+        _say_whether_filling(running, wishes.filling, lost=lost and copied == BATCH, copied=copied)
+    except IndexAway:
+        if not wished:  # what cannot be read any more can still be made again
+            raise
+    if wished:
         _rebuild_some(running, index, progress, wishes.wanted)
         return True
     if not copied and time.monotonic() - progress.checked_at > CHECK_SECONDS:
@@ -88,7 +103,13 @@ def index_agrees(running: Runtime) -> bool:
 
 def index_problem(running: Runtime) -> str:
     """What is wrong with the index, for whoever looks after the installation; empty when nothing is."""
-    index = index_of(running)
+    try:
+        return _problem(running, index_of(running))
+    except IndexUnavailable as error:
+        return str(error)
+
+
+def _problem(running: Runtime, index: SearchIndex) -> str:
     with running.database.read() as session:
         newer = select(func.count()).select_from(Document).where(Document.seq > index.mark())
         missing = session.scalar(newer) or 0

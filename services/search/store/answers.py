@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from services.search import domain
 from services.search.domain import Question
 from services.search.projections import CLIENT, SOURCE
-from services.search.store.index import index_of
+from services.search.store.index import index_of, unavailable
 from services.search.store.rows import Document, Rebuilds
 from shared import clock
 from shared.access import Actor, Book, Scope, actor
@@ -122,7 +122,7 @@ def find(
     except QueryError as error:
         raise _refusal(error) from error
     except IndexUnavailable as error:
-        raise _unavailable() from error
+        raise unavailable() from error
     return Page(
         total=found.total,
         as_of=as_of(session),
@@ -164,7 +164,7 @@ def suggest(running: Runtime, session: Session, who: Actor, text: str, limit: in
     except QueryError:
         return []
     except IndexUnavailable as error:
-        raise _unavailable() from error
+        raise unavailable() from error
     seen = Shelf(session, who).rows([one.id for one in found])
     return [
         Suggestion(row.kind, row.id, row.title, domain.page_of(row.kind, row.id))
@@ -296,12 +296,3 @@ def _refusal(error: QueryError) -> Problem:
     if error.code == "cursor_invalid":
         return Problem(400, "bad-cursor", "This cursor was not made here; start from the first page.")
     return invalid({"q": "This question cannot be understood."})
-
-
-def _unavailable() -> Problem:
-    return Problem(
-        503,
-        "index-unavailable",
-        "The search index is being made again.",
-        detail="Nothing is lost; try again in a minute.",
-    )

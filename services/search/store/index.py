@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.search.store.rows import Document, Rebuilds, Retouch
-from shared import http
-from shared.config import SettingsError
-from shared.search.embedded import EmbeddedIndex
-from shared.search.port import SearchIndex
+from shared import http, search
+from shared.config import Settings
+from shared.problem import Problem
+from shared.search.port import IndexUnavailable, SearchIndex
 from shared.service import Runtime
 
 FOLDER = "index"
@@ -28,12 +28,12 @@ def index_of(running: Runtime) -> SearchIndex:
         _local.readers = WeakKeyDictionary()
     readers: WeakKeyDictionary[Runtime, SearchIndex] = _local.readers
     if running not in readers:
-        readers[running] = _open(running)
+        readers[running] = _open(running.settings)
     return readers[running]
 
 
 def writer_of(running: Runtime) -> SearchIndex | None:
-    """The index for writing; None while another process writes it, for two writers would destroy it."""
+    """The index for writing; None while another process of this machine writes it."""
     if running not in _writers:
         folder = running.settings.home / FOLDER
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def writer_of(running: Runtime) -> SearchIndex | None:
         except BlockingIOError:
             lock.close()
             return None
-        _writers[running] = (_open(running, writes=True), lock)
+        _writers[running] = (_open(running.settings, writes=True), lock)
     return _writers[running][0]
 
 
@@ -65,11 +65,13 @@ def rebuild_progress(session: Session) -> tuple[int, int]:
     return wishes.done, copied * 100 // there if there else 0
 
 
-def _open(running: Runtime, *, writes: bool = False) -> EmbeddedIndex:
-    url = running.settings.search_url("search")
-    if url != "embedded":
-        raise SettingsError(f"ACM_SEARCH_URL must be embedded in this version, not {url.split('@')[-1]}")
-    return EmbeddedIndex(running.settings.home / FOLDER, writes=writes)
+def prepare(settings: Settings) -> None:
+    """Set up what the index needs before search runs."""
+    _open(settings).prepare()
+
+
+def _open(settings: Settings, *, writes: bool = False) -> SearchIndex:
+    return search.connect(settings.search_url("search"), settings.home / FOLDER, writes=writes)
 
 
 def holds(session: Session, source: str, key: str, at: tuple[int, int]) -> bool:
@@ -79,4 +81,18 @@ def holds(session: Session, source: str, key: str, at: tuple[int, int]) -> bool:
     seq = session.scalar(select(Document.seq).where(Document.id == key))
     if seq is None:
         return True
-    return seq <= index_of(http.runtime()).mark() and session.get(Retouch, key) is None
+    try:
+        mark = index_of(http.runtime()).mark()
+    except IndexUnavailable as error:
+        raise unavailable() from error
+    return seq <= mark and session.get(Retouch, key) is None
+
+
+def unavailable() -> Problem:
+    """503: there is nothing to search in now."""
+    return Problem(
+        503,
+        "index-unavailable",
+        "Search does not answer at the moment.",
+        detail="Nothing is lost; try again in a minute.",
+    )
