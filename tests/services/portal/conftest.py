@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from services.portal import commands, store
-from shared.tables import AuditRow
+from shared.tables import AuditRow, Platform
 from shared.testing import World
 from shared.testing import world as make_world
 from shared.tokens import session_cookie
@@ -18,6 +18,18 @@ from shared.tokens import session_cookie
 PASSWORD = "a calm sentence of hers"
 OTHER = "another quiet morning here"
 COOKIE = session_cookie(tls=False)
+
+
+def kept(agency: World) -> str:
+    """All that the portal's database holds; of SQLite's files also what is only left behind in them."""
+    running = agency.runtimes["portal"]
+    running.database.engine.dispose()
+    files = (agency.settings.home / "data").glob("portal.db*")
+    held = [file.read_bytes().decode(errors="replace") for file in files]
+    tables = (*store.Base.metadata.sorted_tables, *Platform.metadata.sorted_tables)
+    with running.database.read() as session:
+        held += [repr(session.execute(select(table)).all()) for table in tables]
+    return "\n".join(held)
 
 
 class Browser:

@@ -20,6 +20,7 @@ from services.portal import cli, commands, domain
 from shared import clock
 from shared.testing import Api, World
 from shared.testing import world as make_world
+from tests.platform.logs import publish
 from tests.services.portal.conftest import PASSWORD, Browser, forget_guesses, set_password
 
 EVERYWHERE = (
@@ -278,6 +279,7 @@ def test_the_command_line_prints_a_token_alone(agency: World) -> None:
 def test_the_command_line_finds_somebody_whom_no_worker_has_folded_yet(agency: World) -> None:
     with agency.runtimes["accounts"].unit_of_work() as uow:
         people.add_person(uow, username="brandnew", name="x", email="", roles=[], branch="")
+    publish(agency.runtimes["accounts"])
     done = CliRunner().invoke(cli.token, ["brandnew"], obj=agency.settings)
     assert done.exit_code == 0, done.stderr
 
