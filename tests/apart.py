@@ -142,7 +142,9 @@ class ApartWorld(World):
 
     def __init__(self, running: Apart) -> None:
         settings = running.settings()
-        super().__init__(running.home, list(discover().values()), engines=settings.engines)
+        super().__init__(
+            running.home, list(discover().values()), engines=settings.engines, secret=settings.secret
+        )
         self._running = running
 
     def client(self, path: str) -> Any:
@@ -190,7 +192,8 @@ def forward(port: int) -> Callable[..., Any]:
         if environ.get("CONTENT_TYPE"):
             headers["Content-Type"] = environ["CONTENT_TYPE"]
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        query = f"?{environ['QUERY_STRING']}" if environ.get("QUERY_STRING") else ""
+        asked = quote(environ.get("QUERY_STRING", "").encode("latin-1"), safe="=&%+:,;/?@-._~")
+        query = f"?{asked}" if asked else ""
         path = environ["PATH_INFO"].encode("latin-1")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
