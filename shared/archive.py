@@ -213,10 +213,11 @@ def restore(services: Sequence[Service], settings: Settings, archive: Archive, s
             connection = replaced.enter_context(staged(service, held))
             rows = _load(archive, service, connection)
             migrations.upgrade(service, connection)
+            _set_sequences(connection)
             with Session(connection, expire_on_commit=False, autoflush=False) as session:
                 epoch = _renew(session, archive, service, settings, epoch, now)
                 session.commit()  # of the session: the connection's transaction is ended by `staged`
-            _set_sequences(connection)
+            _set_sequences(connection)  # the new epoch's events have numbers of their own
             say(f"{service.name}: {rows} rows, epoch {epoch}")
         if theirs is not None:
             _keep_secret(settings, theirs)
