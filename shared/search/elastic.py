@@ -12,6 +12,7 @@ Text arrives as the tokens of `analysis`; the server splits them at spaces and k
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 import time
@@ -66,6 +67,8 @@ _WRITE_SECONDS = 30.0
 _BULK_BYTES = 4_000_000
 _PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Seconds between tries of what the server refused because it is busy (429)."""
+_GRACE_SECONDS = 1.0
+"""How long answers that have begun may go on in an index whose place was taken."""
 _LONGEST_TOKEN = 8_000
 """Characters; Lucene takes no term of more than 32,766 bytes."""
 _MOST_TOKENS = 60_000
@@ -87,6 +90,7 @@ def _elasticsearch() -> Any:
 def _client(url: str, _process: int) -> Any:
     """One client for each process: its connections do not survive a fork."""
     library = _elasticsearch()
+    logging.getLogger("elastic_transport").setLevel(logging.ERROR)  # whoever calls says what failed
     parts = urlsplit(url)
     given: dict[str, Any] = {}
     if parts.username:
@@ -149,7 +153,7 @@ class ElasticIndex:
                 self._create(f"{self._alias}-{uuid.uuid4().hex[:12]}", self._alias)
             for name in self._others():
                 if self._format_of(name) < FORMAT:
-                    self._es.options(ignore_status=404).indices.delete(index=name)
+                    self._remove(name)
 
     def put(self, documents: Iterable[IndexDocument], *, mark: int) -> Written:
         """See `SearchIndex.put`. Raises IndexUnavailable where the index is gone: then look at its mark."""
@@ -254,12 +258,15 @@ class ElasticIndex:
             old = [other for other in self._others() if other != name and self._format_of(other) <= FORMAT]
             self._es.options(request_timeout=_WRITE_SECONDS).indices.update_aliases(
                 actions=[
-                    {"add": {"index": name, "alias": self._alias, "is_write_index": True}},
+                    *({"remove": {"index": other, "alias": "*", "must_exist": False}} for other in old),
                     {"remove": {"index": name, "alias": draft}},
-                    *({"remove_index": {"index": other}} for other in old),
+                    {"add": {"index": name, "alias": self._alias, "is_write_index": True}},
                 ]
             )
-        fresh._draft = ""
+            fresh._draft = ""
+            time.sleep(_GRACE_SECONDS)
+            for other in old:
+                self._remove(other)
 
     def _others(self) -> list[str]:
         """Every index of this installation."""
@@ -268,12 +275,21 @@ class ElasticIndex:
         )
         return [name for name in found if self._format_of(name)]
 
+    def _remove(self, name: str) -> None:
+        self._es.options(request_timeout=_WRITE_SECONDS, ignore_status=404).indices.delete(index=name)
+
     def _format_of(self, name: str) -> int:
         found = re.fullmatch(rf"{re.escape(self._family)}-f(\d+)-[0-9a-f]{{12}}", name)
         return int(found[1]) if found else 0
 
     def _target(self) -> str:
         return f"{self._draft}-draft" if self._draft else self._alias
+
+    def drop(self) -> None:
+        """Remove every index of this installation."""
+        with _guarded():
+            for name in self._others():
+                self._remove(name)
 
     def close(self) -> None:
         """See `SearchIndex.close`. A rebuild that is given up leaves its index to the next swap."""

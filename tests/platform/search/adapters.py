@@ -8,8 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
-from elasticsearch import Elasticsearch
-
 from shared.search.elastic import ElasticIndex
 from shared.search.embedded import EmbeddedIndex
 from shared.search.port import SearchIndex
@@ -54,15 +52,8 @@ class Elastic:
             index.prepare()
         return index
 
-    def indexes(self, home: Path) -> list[str]:
-        """The names of the server's indexes that belong to a folder."""
-        with Elasticsearch(self.server) as es:
-            return sorted(es.indices.get(index=f"{_prefix(home)}-*", features="aliases"))
-
     def lose(self, home: Path) -> None:
-        with Elasticsearch(self.server) as es:
-            for name in self.indexes(home):
-                es.indices.delete(index=name)
+        ElasticIndex(self.url(home)).drop()
 
     def forget(self) -> None:
         """Leave nothing behind."""
