@@ -30,6 +30,7 @@ from shared.db import new_id
 from shared.inbox import Consumer
 from shared.log.port import LogUnavailable, Relay
 from shared.migrations import migrate
+from shared.search.port import IndexUnavailable
 from shared.service import Runtime, Service, Task, discover
 from shared.tables import PositionRow
 
@@ -75,12 +76,15 @@ class World:
     """The services on a fresh home. Use `world()`."""
 
     def __init__(self, home: Path, services: Sequence[Service], **settings: Any) -> None:
-        self.settings = config.Settings(**{"home": home, "secret": "for tests only"} | settings)
+        given: dict[str, Any] = {"home": home, "secret": "for tests only"} | settings
+        self.settings = config.Settings(**given)
         self.services = list(services)
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
         for service in services:
             migrate(service, self.settings)
+            if service.prepare is not None:
+                service.prepare(self.settings)
         self._start()
 
     # --- people ---
@@ -237,14 +241,19 @@ def on_real_engines() -> bool:
 
 @contextmanager
 def fresh_engines() -> Iterator[dict[str, str]]:
-    """Addresses under which nothing was kept yet; the database is removed at the end."""
+    """Addresses under which nothing was kept yet; database and index are removed at the end."""
+    from shared.search.elastic import ElasticIndex
+
     prefix = _fresh_name()
+    index = f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{prefix}"
     with fresh_database(f"TEMPLATE {_migrated_template()}") as url:
         yield {
             "ACM_DATABASE_URL": url,
             "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{prefix}",
-            "ACM_SEARCH_URL": f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{prefix}",
+            "ACM_SEARCH_URL": index,
         }
+    with suppress(IndexUnavailable):
+        ElasticIndex(index).drop()
 
 
 @contextmanager
