@@ -7,12 +7,14 @@ servers that ACM_POSTGRES_URL, ACM_KAFKA_BOOTSTRAP and ACM_ELASTICSEARCH_URL nam
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import sqlalchemy as sa
 
@@ -88,6 +90,10 @@ def _bytes(made: World) -> dict[str, int]:
     index = made.settings.home / "index"
     if index.exists():
         found["index"] = sum(f.stat().st_size for f in index.rglob("*") if f.is_file())
+    elif on_real_engines():
+        indexes = f"{made.settings.search_url('search')}-*"
+        with urlopen(f"{indexes}/_refresh", data=b""), urlopen(f"{indexes}/_stats") as told:
+            found["index"] = json.load(told)["_all"]["primaries"]["store"]["size_in_bytes"]
     return found
 
 
