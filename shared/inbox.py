@@ -7,13 +7,13 @@ consumer's own database: duplicates, stragglers and repeated reads do nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -54,6 +54,8 @@ class Reaction:
 
 Handler = Fold | Reaction
 _Rows = dict[tuple[str, int], PositionRow]
+_Moved = dict[tuple[str, int], int]
+_Polled = tuple[Record, Event | ValueError]
 
 
 class _Overtaken(Exception):
@@ -114,9 +116,9 @@ class Consumer:
         """Stop reading."""
         self._reader.close()
 
-    def _handle_batch(self, records: Sequence[Record], positions: dict[tuple[str, int], int]) -> None:
+    def _handle_batch(self, records: Sequence[Record], positions: _Moved) -> None:
         """Handle the records that were polled from these positions, and move the positions with them."""
-        rest = records
+        rest = [(record, _event_of(record)) for record in records]
         try:
             while rest:
                 rest = rest[self._in_one_transaction(rest, positions) :]
@@ -124,37 +126,40 @@ class Consumer:
             if _may_pass(error):
                 raise
             # Some record of the batch cannot be handled: find it by taking them one at a time.
-            for record in rest:
-                self._handle_alone(record, positions)
+            for one in rest:
+                self._handle_alone(one, positions)
 
-    def _in_one_transaction(self, records: Sequence[Record], positions: dict[tuple[str, int], int]) -> int:
+    def _in_one_transaction(self, batch: Sequence[_Polled], positions: _Moved) -> int:
         """Handle the first records, as many as HOLD_SECONDS allow; answers how many."""
         handled = 0
         with self._database.write() as session:
-            rows = self._claim(session, records, positions)
+            rows = self._claim(session, batch, positions)
             uow = UnitOfWork(session, clock.now())
             began = time.monotonic()
             some_parked = self._some_parked(session)
             epochs = self._epochs(session)
-            for record in records:
-                event = Event.from_json(record.envelope)
+            inbox = _Inbox(session, self.name, (event for _, event in batch if isinstance(event, Event)))
+            for _, event in batch:
+                if handled and (isinstance(event, ValueError) or event.completes_epoch):
+                    break  # what is no event, and what looks at the whole inbox, go alone
+                if isinstance(event, ValueError):
+                    raise event
                 if event.epoch >= epochs.get(event.source, 0):
-                    self._handle(uow, event, some_parked)
-                if event.completes_epoch:
-                    epochs[event.source] = max(event.epoch, epochs.get(event.source, 0))
+                    self._handle(uow, inbox, event, some_parked)
                 handled += 1
-                if time.monotonic() - began > HOLD_SECONDS:
+                if event.completes_epoch or time.monotonic() - began > HOLD_SECONDS:
                     break
-            moved = _move(rows, records[:handled])
+            inbox.write()
+            moved = _move(rows, batch[:handled])
         positions |= moved
         if uow.emitted:
             self._committed(uow)
         return handled
 
-    def _handle_alone(self, record: Record, positions: dict[tuple[str, int], int]) -> None:
+    def _handle_alone(self, one: _Polled, positions: _Moved) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._in_one_transaction([record], positions)
+                self._in_one_transaction([one], positions)
                 return
             except Exception as error:
                 if _may_pass(error):
@@ -162,14 +167,14 @@ class Consumer:
                 failure = error
                 log.warning("event.failed", consumer=self.name, attempt=attempt, error=repr(error))
         with self._database.write() as session:
-            rows = self._claim(session, [record], positions)
-            self._give_up(session, record.envelope, repr(failure))
-            moved = _move(rows, [record])
+            rows = self._claim(session, [one], positions)
+            self._give_up(session, one, repr(failure))
+            moved = _move(rows, [one])
         positions |= moved
 
-    def _claim(self, session: Session, records: Sequence[Record], positions: Positions) -> _Rows:
+    def _claim(self, session: Session, batch: Sequence[_Polled], positions: Positions) -> _Rows:
         """The rows of the positions, which nobody may have moved since the records were polled from there."""
-        rows = {(record.topic, record.partition): self._row(session, record.topic) for record in records}
+        rows = {where: self._row(session, where[0]) for where in {_where(record) for record, _ in batch}}
         if any(row.position != positions.get(where, 0) for where, row in rows.items()):
             raise _Overtaken
         return rows
@@ -181,21 +186,18 @@ class Consumer:
             session.add(row)
         return row
 
-    def _handle(self, uow: UnitOfWork, event: Event, some_parked: bool) -> None:
+    def _handle(self, uow: UnitOfWork, inbox: _Inbox, event: Event, some_parked: bool) -> None:
         if event.completes_epoch:
             self._drop_older(uow, event)
-            return
-        if some_parked and self._parked(uow.session, event):
+        elif some_parked and self._parked(uow.session, event):
             self._set_aside(uow.session, event, waiting=True, error="")
-            return
-        self._apply_newer(uow, event)
+        else:
+            self._apply_newer(uow, inbox, event)
 
-    def _apply_newer(self, uow: UnitOfWork, event: Event) -> None:
-        handled = uow.session.get(InboxRow, (self.name, event.source, event.key))
-        if handled is not None:
-            said, known = (event.epoch, event.version), (handled.epoch, handled.version)
-            if said < known or (said == known and not event.replay):
-                return
+    def _apply_newer(self, uow: UnitOfWork, inbox: _Inbox, event: Event) -> None:
+        said, known = (event.epoch, event.version), inbox.handled(event)
+        if said < known or (said == known and not event.replay):
+            return
         shape = SHAPES.get(event.shape_name)
         if shape is None:
             return  # from a newer producer; nobody here wants it yet
@@ -204,10 +206,7 @@ class Consumer:
         for handler in self._handlers:
             if self._wants(handler, event):
                 handler.apply(uow, event, state)
-        if handled is None:
-            handled = InboxRow(consumer=self.name, source=event.source, key=event.key)
-            uow.session.add(handled)
-        handled.epoch, handled.version = event.epoch, event.version
+        inbox.keep(event)
 
     @staticmethod
     def _wants(handler: Handler, event: Event) -> bool:
@@ -287,14 +286,13 @@ class Consumer:
 
     # --- what cannot be handled ---
 
-    def _give_up(self, session: Session, envelope: str, error: str) -> None:
-        try:
-            event = _checked(Event.from_json(envelope))
-        except ValueError:
+    def _give_up(self, session: Session, one: _Polled, error: str) -> None:
+        record, event = one
+        if isinstance(event, ValueError):
             event = Event(id="", type="", source="", epoch=0, key="", version=0, at="")
         log.error("event.dead", consumer=self.name, type=event.type, key=event.key, error=error)
         reacts = any(isinstance(h, Reaction) and self._wants(h, event) for h in self._handlers)
-        self._set_aside(session, event, waiting=False, error=error, parked=reacts, envelope=envelope)
+        self._set_aside(session, event, waiting=False, error=error, parked=reacts, envelope=record.envelope)
 
     def _some_parked(self, session: Session) -> bool:
         query = select(DeadLetterRow.id).where(DeadLetterRow.consumer == self.name, DeadLetterRow.parked)
@@ -352,8 +350,11 @@ class Consumer:
             session.execute(
                 delete(DeadLetterRow).where(DeadLetterRow.id.in_([first.id, *[row.id for row in queue]]))
             )
-            for row in queue:
-                self._apply_newer(uow, Event.from_json(row.envelope))
+            events = [Event.from_json(row.envelope) for row in queue]
+            inbox = _Inbox(session, self.name, events)
+            for event in events:
+                self._apply_newer(uow, inbox, event)
+            inbox.write()
         if uow.emitted:
             self._committed(uow)
 
@@ -367,11 +368,74 @@ class Consumer:
         return list(session.scalars(query.order_by(DeadLetterRow.id)))
 
 
-def _move(rows: _Rows, records: Sequence[Record]) -> dict[tuple[str, int], int]:
-    moved = {(record.topic, record.partition): record.position for record in records}
+class _Inbox:
+    """What was handled of the keys of one transaction's events: read at once, and written at once."""
+
+    def __init__(self, session: Session, consumer: str, events: Iterable[Event]) -> None:
+        self._session = session
+        self._consumer = consumer
+        query = select(InboxRow.source, InboxRow.key, InboxRow.epoch, InboxRow.version).where(
+            InboxRow.consumer == consumer, InboxRow.key.in_({event.key for event in events})
+        )
+        self._known = {(row.source, row.key): (row.epoch, row.version) for row in session.execute(query)}
+        self._there = set(self._known)
+        self._changed: set[tuple[str, str]] = set()
+
+    def handled(self, event: Event) -> tuple[int, int]:
+        """The newest (epoch, version) of the event's key."""
+        return self._known.get((event.source, event.key), (0, 0))
+
+    def keep(self, event: Event) -> None:
+        """This one is handled."""
+        self._known[event.source, event.key] = (event.epoch, event.version)
+        self._changed.add((event.source, event.key))
+
+    def write(self) -> None:
+        """Write what was kept."""
+        new, old = self._values(self._changed - self._there), self._values(self._changed & self._there)
+        if new:
+            self._session.execute(insert(InboxRow), new)
+        if old:
+            self._session.execute(update(InboxRow), old)
+
+    def _values(self, keys: set[tuple[str, str]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "consumer": self._consumer,
+                "source": source,
+                "key": key,
+                "epoch": self._known[source, key][0],
+                "version": self._known[source, key][1],
+            }
+            for source, key in keys
+        ]
+
+
+def _where(record: Record) -> tuple[str, int]:
+    return record.topic, record.partition
+
+
+def _move(rows: _Rows, batch: Sequence[_Polled]) -> _Moved:
+    moved = {_where(record): record.position for record, _ in batch}
     for where, position in moved.items():
         rows[where].position = position
     return moved
+
+
+def _event_of(record: Record) -> Event | ValueError:
+    """The event of a record, whose names a database can keep; what is none is told when it is handled."""
+    try:
+        event = Event.from_json(record.envelope)
+        names = (event.source, event.key)
+        if not all(isinstance(name, str) and name.isprintable() and len(name) <= 64 for name in names):
+            raise ValueError("no names of an event")
+        if not isinstance(event.type, str) or not all(
+            isinstance(number, int) for number in (event.epoch, event.version)
+        ):
+            raise ValueError("not an event")
+        return event
+    except ValueError as error:
+        return error
 
 
 def _may_pass(error: Exception) -> bool:
@@ -379,13 +443,3 @@ def _may_pass(error: Exception) -> bool:
     return isinstance(error, OperationalError | _Overtaken) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     )
-
-
-def _checked(event: Event) -> Event:
-    """The event, whose names a database can keep. Raises ValueError where it cannot."""
-    names = (event.source, event.key)
-    if not all(isinstance(name, str) and name.isprintable() and len(name) <= 64 for name in names):
-        raise ValueError("no names of an event")
-    if not isinstance(event.epoch, int) or not isinstance(event.type, str):
-        raise ValueError("no event")
-    return event

@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 ANSWER_MS = 5_000  # how long the broker may take before it counts as away
-FETCH_WAIT_MS = 250  # how long the broker holds a fetch that finds nothing; a seek must wait for its answer
 FETCH_MS = 100  # how long one look for more waits
 LOOK_RECORDS = 1_000  # how many records one look takes over
 COUNTED_RECORDS = 100  # how many a lag looks at: beyond, it counts markers and heartbeats too
@@ -53,6 +52,8 @@ TOPIC_SETTINGS = {
     "min.compaction.lag.ms": str(7 * DAY_MS),
     "max.compaction.lag.ms": str(14 * DAY_MS),
     "max.message.bytes": str(LARGEST_BYTES),
+    # The broker's clock counts: a sender's that goes an hour ahead would be refused.
+    "message.timestamp.type": "LogAppendTime",
 }
 SAFE_REPLICAS = 3
 
@@ -60,9 +61,26 @@ BATCH = 500
 BATCH_BYTES = 4_000_000
 LEASE = timedelta(seconds=10)
 LOOK_SECONDS = 1.0  # how often a relay that does not lead looks whether it may
-TRANSACTION_MS = 15_000  # after which the broker ends the transaction of a relay that has died
-RETRY_MS = 2  # with the client's 100 a transaction takes 113 ms, so about 5
 HEARTBEAT_EVERY = timedelta(seconds=5)
+CONSUMER = {
+    "isolation_level": "read_committed",
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+    "fetch_max_wait_ms": 250,  # for a fetch that finds nothing; a seek must wait for its answer
+    "max_partition_fetch_bytes": LARGEST_BYTES,
+    "fetch_max_bytes": 4 * LARGEST_BYTES,
+}
+PRODUCER = {
+    "transaction_timeout_ms": 15_000,  # after which the broker ends what a relay that died had begun
+    "retry_backoff_ms": 2,  # with the client's 100 a transaction takes 113 ms, so about 5
+    "linger_ms": 0,
+    "batch_size": BATCH_BYTES // 8,
+    "max_request_size": LARGEST_BYTES,
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
 HEARTBEAT = b"acm.heartbeat"  # the key; the value is when the relay knew that it had sent everything
 
 
@@ -254,18 +272,7 @@ class KafkaReader:
         """The consumer, reading on from the positions, of all topics that there are."""
         consumer = self._consumer
         if consumer is None:
-            consumer = self._consumer = _client(
-                "KafkaConsumer",
-                self._address,
-                isolation_level="read_committed",
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-                fetch_max_wait_ms=FETCH_WAIT_MS,
-                max_partition_fetch_bytes=LARGEST_BYTES,
-                fetch_max_bytes=4 * LARGEST_BYTES,
-            )
+            consumer = self._consumer = _client("KafkaConsumer", self._address, **CONSUMER)
         missing = self._partitions.keys() - self._given.keys()
         if missing:
             # Whoever publishes it was never started: nothing of it can have been missed.
@@ -444,16 +451,10 @@ class KafkaRelay:
             "KafkaProducer",
             self._address,
             transactional_id=f"{self._address.prefix}{self._service}",
-            transaction_timeout_ms=TRANSACTION_MS,
             delivery_timeout_ms=2 * ANSWER_MS,
             request_timeout_ms=ANSWER_MS,
             max_block_ms=ANSWER_MS,
-            retry_backoff_ms=RETRY_MS,
-            linger_ms=0,
-            batch_size=BATCH_BYTES // 8,
-            max_request_size=LARGEST_BYTES,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
+            **PRODUCER,
         )
         producer.init_transactions()
         return producer
