@@ -89,6 +89,10 @@ class Shape:
         """The shape in an event's state, whatever newer fields the producer added."""
         return cls(**_known(cls, state))
 
+    def parts(self) -> tuple[Shape, ...]:
+        """What travels: the shape; where only some may read all of it, what everyone is told, then the whole."""
+        return (self,)
+
     def to_dict(self) -> dict[str, Any]:
         """The shape as JSON values."""
         return _values(self)

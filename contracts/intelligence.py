@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from contracts.event import Shape, happening
+from contracts.event import HAPPENINGS, Shape, happening
 
 TOPIC = "intelligence"
+RESTRICTED_TOPIC = "intelligence.restricted"
+RED = "TLP:RED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,7 @@ class Finding(Shape):
 
     `state`: draft, submitted, verified, disputed, retracted or superseded. `credibility`: Admiralty 1–6.
     `label`: TLP 2.0. Valid time is `valid_from`..`valid_until` (dates); recorded time is the event's `at`.
+    What a TLP:RED finding says is left out here; it travels as a `RestrictedFinding`.
     """
 
     TOPIC = TOPIC
@@ -62,6 +65,20 @@ class Finding(Shape):
     superseded_by_id: str | None = None
     version: int = 0
 
+    def parts(self) -> tuple[Shape, ...]:
+        """Of a TLP:RED finding: that there is one; and, on the topic that only search reads, what it says."""
+        if self.label != RED:
+            return (self,)
+        return replace(self, title="", body="", quote="", locator=""), RestrictedFinding(**self.to_dict())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestrictedFinding(Finding):
+    """All of a TLP:RED finding."""
+
+    TOPIC = RESTRICTED_TOPIC
+    NAME = "restricted_finding"
+
 
 SourceAdded = happening(Source, "added", "a source was added")
 SourceChanged = happening(Source, "changed", "a source's facts were changed")
@@ -73,3 +90,5 @@ FindingDisputed = happening(Finding, "disputed", "somebody doubts the finding")
 FindingResolved = happening(Finding, "resolved", "a dispute was settled in the finding's favour")
 FindingRetracted = happening(Finding, "retracted", "the finding was withdrawn; it stays readable as such")
 FindingSuperseded = happening(Finding, "superseded", "a correction took the finding's place")
+for _of_finding in [known for known in HAPPENINGS.values() if known.shape is Finding]:
+    happening(RestrictedFinding, _of_finding.name, f"TLP:RED: {_of_finding.meaning}")

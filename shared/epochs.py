@@ -146,21 +146,21 @@ def _is_unsaid(kind: Any, since: int) -> ColumnElement[bool]:
 def _say_again(
     session: Session, rows: Sequence[Aggregate], epoch: int, now: datetime, ids: Iterator[int] | None
 ) -> None:
-    states = [(row, row.shape()) for row in rows]
     again = [
         Event(
             id=new_id(),
-            type=f"{shape.NAME}.{RESTATED}",
-            source=shape.TOPIC,
+            type=f"{part.NAME}.{RESTATED}",
+            source=part.TOPIC,
             epoch=epoch,
             key=str(row.id),
             version=row.version,
             at=clock.rfc3339(now),
             actor=SYSTEM,
-            state=shape.to_dict(),
+            state=part.to_dict(),
             replay=True,
         )
-        for row, shape in states
+        for row in rows
+        for part in row.shape().parts()
     ]
     _insert(session, again, now, ids)
 

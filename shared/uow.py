@@ -75,10 +75,23 @@ class UnitOfWork:
         self.session.add(row)
         self.session.flush()
         shape = row.shape()
-        event = Event(
+        *public, whole = [self._event(happening, row, part, change) for part in shape.parts()]
+        for event in public:
+            event.change.clear()  # it may quote what is left out
+        for event in (*public, whole):
+            self._keep(event)
+        if isinstance(shape, access.FACTS):
+            # The owner of an access fact obeys it in the same transaction.
+            access.keep_fact(self.session, whole, shape)
+        return whole
+
+    def _event(
+        self, happening: Happening, row: Aggregate, part: Shape, change: Mapping[str, Any] | None
+    ) -> Event:
+        return Event(
             id=new_id(),
-            type=happening.type,
-            source=shape.TOPIC,
+            type=f"{part.NAME}.{happening.name}",
+            source=part.TOPIC,
             epoch=epoch_of(self.session),
             key=str(row.id),
             version=row.version,
@@ -87,8 +100,10 @@ class UnitOfWork:
             cause=self.cause,
             trace=self.trace,
             change=dict(change or {}),
-            state=shape.to_dict(),
+            state=part.to_dict(),
         )
+
+    def _keep(self, event: Event) -> None:
         envelope = event.to_json()
         if len(envelope.encode()) > STATE_LIMIT_BYTES:
             raise Problem(413, "too-large", "This is too large to keep in one piece; split it.")
@@ -105,11 +120,7 @@ class UnitOfWork:
                 "envelope": envelope,
             },
         )
-        if isinstance(shape, access.FACTS):
-            # The owner of an access fact obeys it in the same transaction.
-            access.keep_fact(self.session, event, shape)
         self.emitted.append(event)
-        return event
 
     def audit(self, action: str, subject: str, **details: Any) -> None:
         """Record in the audit trail, in this transaction. Details hold ids and facts, no personal data."""
@@ -148,10 +159,11 @@ def unit_of_work(
 def history(session: Session, key: str) -> list[Event]:
     """Every event of one key that this service published, oldest first: the history of each field.
 
-    What was only said again is no part of it.
+    What was only said again is no part of it. Of an event in parts, the whole is answered: it was kept last.
     """
-    happened = select(EventRow.envelope).where(EventRow.key == key, ~EventRow.replay)
-    return [Event.from_json(envelope) for envelope in session.scalars(happened.order_by(EventRow.version))]
+    happened = select(EventRow.envelope).where(EventRow.key == key, ~EventRow.replay).order_by(EventRow.id)
+    found = {event.version: event for event in map(Event.from_json, session.scalars(happened))}
+    return [found[version] for version in sorted(found)]
 
 
 def epoch_of(session: Session) -> int:

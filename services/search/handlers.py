@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.accounts import Client
 from contracts.event import Event
-from contracts.intelligence import Finding, Source
+from contracts.intelligence import RED, Finding, RestrictedFinding, Source
 from services.search import commands, projections
 from services.search.projections import Facts
 from shared.inbox import Fold
@@ -18,8 +18,18 @@ def _keeping(facts_of: Callable[[Any], Facts]) -> Callable[[UnitOfWork, Event, A
     return lambda uow, event, shape: commands.keep(uow, event, facts_of(shape))
 
 
+_keep_finding = _keeping(projections.of_finding)
+
+
+def _keep_unless_red(uow: UnitOfWork, event: Event, shape: Finding) -> None:
+    # What a TLP:RED finding says comes as a RestrictedFinding.
+    if shape.label != RED:
+        _keep_finding(uow, event, shape)
+
+
 handlers = (
     Fold(Client, _keeping(projections.of_client), commands.drop),
     Fold(Source, _keeping(projections.of_source), commands.drop),
-    Fold(Finding, _keeping(projections.of_finding), commands.drop),
+    Fold(Finding, _keep_unless_red, commands.drop),
+    Fold(RestrictedFinding, _keep_finding, commands.drop),
 )

@@ -184,7 +184,7 @@ def known_at(session: Session, who: access.Actor, rows: Sequence[Finding], at: d
         query = select(EventRow.envelope).where(
             EventRow.key.in_(ids[start : start + queries.MANY]), EventRow.at <= at, ~EventRow.replay
         )
-        for envelope in session.scalars(query.order_by(EventRow.key, EventRow.version)):
+        for envelope in session.scalars(query.order_by(EventRow.key, EventRow.id)):
             event = Event.from_json(envelope)
             newest[event.key] = event
     return [

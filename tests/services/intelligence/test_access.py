@@ -56,6 +56,40 @@ def test_the_matrix_holds_through_every_door(
         assert (finding["id"] in dossier.get_data(as_text=True)) == (expected == 200), label
 
 
+def test_what_a_red_finding_says_travels_only_where_search_reads(agency: Agency) -> None:
+    secret = {"title": "并购传闻", "body": "尽职调查", "quote": "董事会原话", "locator": "第七页"}
+    finding = agency.finding("ann", label=RED, recipients=[agency.who("rita"), agency.who("ann")], **secret)
+    rita = agency.api("rita")
+    assert (
+        agency.api("ann").post(f"{FINDINGS}/{finding['id']}/retract", {"reason": "并非事实"}).status_code
+        == 200
+    )
+    told = {
+        topic: _told(agency, topic, finding["id"]) for topic in ("intelligence", "intelligence.restricted")
+    }
+    for said in (*secret.values(), "并非事实"):
+        assert said not in told["intelligence"]
+        assert said in told["intelligence.restricted"]
+    assert '"state":"retracted"' in told["intelligence"]
+    history = rita.get(f"{FINDINGS}/{finding['id']}/history").get_json()["items"]
+    assert [entry["happening"] for entry in history] == ["submitted", "retracted"]
+    assert secret.items() <= {c["field"]: c["new"] for c in history[0]["changes"]}.items()
+    assert history[1]["reason"] == "并非事实"
+    known = rita.get(f"{FINDINGS}/{finding['id']}", query_string={"known_at": "2999-01-01"}).get_json()
+    assert secret.items() <= known.items()
+
+
+def _told(agency: Agency, topic: str, key: str) -> str:
+    reader = agency.world.runtimes["intelligence"].log.reader("", [topic])
+    position: dict[tuple[str, int], int] = {}
+    found = []
+    while records := reader.poll(position, 500):
+        position[topic, 0] = records[-1].position
+        found += [record.envelope for record in records if key in record.envelope]
+    reader.close()
+    return "\n".join(found)
+
+
 def test_hidden_unlisted_and_unknown_clients_answer_alike(agency: Agency) -> None:
     unknown = str(uuid.uuid4())
 
