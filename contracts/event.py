@@ -90,7 +90,7 @@ class Shape:
         return cls(**_known(cls, state))
 
     def parts(self) -> tuple[Shape, ...]:
-        """What travels: the shape; where only some may read all of it, what everyone is told, then the whole."""
+        """What travels: the shape; where only some may read it all, what all are told, then the whole."""
         return (self,)
 
     def to_dict(self) -> dict[str, Any]:
