@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # What runs again on the real engines.
-ENGINE_SUITES := tests/platform tests/services tests/flows tests/recall tests/deploy
+ENGINE_SUITES := tests/platform tests/services tests/flows tests/faults tests/recall tests/deploy
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
