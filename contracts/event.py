@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 RESTATED = "restated"
@@ -132,11 +133,16 @@ def topics_of(publisher: str) -> list[str]:
     return sorted(topic for topic in topics if topic.partition(".")[0] == publisher)
 
 
+@cache
+def _names(cls: Any) -> frozenset[str]:
+    return frozenset(f.name for f in fields(cls))
+
+
 def _values(instance: Any) -> dict[str, Any]:
     # They are JSON values already; `asdict` would copy every list and mapping, for each write.
     return {f.name: getattr(instance, f.name) for f in fields(instance)}
 
 
 def _known(cls: Any, data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {f.name for f in fields(cls)}
+    names = _names(cls)
     return {name: value for name, value in data.items() if name in names}

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,17 @@ def measure() -> dict[str, float]:
         accounts, portal = made.runtimes["accounts"], made.runtimes["portal"]
         address = Address.parse(made.settings.log_url("accounts"))
         envelopes = [_envelope(number) for number in range(EVENTS)]
-        for number in range(ROUNDS):
+        parts: dict[str, Callable[[], float]] = {
+            "relay": partial(_relay, accounts),
+            "bare producer": partial(_produce, address, envelopes),
+            "reader": partial(_read, accounts),
+            "consumer": partial(_consume, portal),
+            "bare consumer": partial(_poll, address),
+        }
+        for _ in range(ROUNDS):
             _commit(accounts, envelopes)
-            for name, body in {
-                "relay": lambda: _relay(accounts),
-                "bare producer": lambda: _produce(address, envelopes),
-                "reader": lambda: _read(accounts),
-                "consumer": lambda number=number: _consume(portal, f"bench-{number}"),
-                "bare consumer": lambda: _poll(address),
-            }.items():
-                rates.setdefault(name, []).append(body())  # type: ignore[operator]
+            for name, part in parts.items():
+                rates.setdefault(name, []).append(part())
     found = {name: statistics.median(each) for name, each in rates.items()}
     ratios = {
         "relay ratio": found["relay"] / found["bare producer"],
@@ -133,7 +135,8 @@ def _read(running: Runtime) -> float:
     return found
 
 
-def _consume(running: Runtime, name: str) -> float:
+def _consume(running: Runtime) -> float:
+    name = new_id()
     kept: dict[str, Any] = {}
     fold = Fold(Client, lambda uow, event, client: kept.__setitem__(client.id, client))
     reader = running.log.reader(name, ["accounts"])
