@@ -131,7 +131,7 @@ def _access(running: Any) -> str:
         PositionRow.topic.in_(running.access_topics)
     )
     with running.database.read() as session:
-        heard = dict(session.execute(query).tuples().all())
+        heard = {row.topic: row.at_end_at for row in session.execute(query)}
     oldest = clock.now() - timedelta(seconds=running.settings.access_stale_after)
     silent = [t for t in running.access_topics if (heard.get(t) or oldest) <= oldest]
     return (
