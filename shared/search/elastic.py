@@ -17,6 +17,7 @@ import re
 import ssl
 import time
 import uuid
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -47,6 +48,7 @@ from shared.search.port import (
     IndexDocument,
     IndexUnavailable,
     Is,
+    Near,
     Not,
     Phrase,
     Prepared,
@@ -60,8 +62,6 @@ from shared.search.query import Aliases
 
 _VERSION_BITS = 40
 _MARK_ID = "\x00mark"
-_LISTED = ("text_words",)
-"""Streams of which `Engine.tokens` lists the tokens."""
 _READ_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
 _BULK_BYTES = 4_000_000
@@ -71,7 +71,6 @@ _GRACE_SECONDS = 1.0
 """How long answers that have begun may go on in an index whose place was taken."""
 _LONGEST_TOKEN = 8_000
 """Characters; Lucene takes no term of more than 32,766 bytes."""
-_MOST_TOKENS = 60_000
 _PREFERENCE = "search"
 """The same copy of the shard for each call, so that whoever saw a mark finds what came before it."""
 _PRINTS = (("print_low", 0), ("print_mid", 22), ("print_high", 44))
@@ -381,7 +380,8 @@ def _batches(documents: Iterable[Prepared]) -> Iterator[list[tuple[bytes, bytes]
 def _action(item: Prepared) -> tuple[bytes, bytes]:
     version = (item.epoch << _VERSION_BITS) | item.version
     head = {"index": {"_id": item.id, "version": version, "version_type": "external"}}
-    fields: dict[str, Any] = {"id": item.id, "order": item.order, "stored": item.stored}
+    fields: dict[str, Any] = {"id": item.id, "order": item.order}
+    fields["stored"] = b64encode(item.stored.encode()).decode()
     fields |= {name: list(values) for name, values in item.keywords.items() if values}
     for name, stream in item.streams.items():
         if stream:
@@ -417,11 +417,12 @@ def _mappings() -> Mapping[str, Any]:
                 "type": "text", "analyzer": "tokens", "index_options": "positions", "norms": False
             }  # fmt: skip
         else:
-            fields[name] = {"type": "keyword", "doc_values": name in _LISTED}
+            fields[name] = {"type": "keyword", "doc_values": False}
     fields["order"] = {"type": "long"}
     fields |= {name: {"type": "integer", "index": False} for name, _ in _PRINTS}
-    fields["stored"] = {"type": "keyword", "index": False, "doc_values": False}
-    return {"dynamic": "strict", "_source": {"includes": ["stored"]}, "properties": fields}
+    # Two hundred of them are read from a column in a quarter of the time that it takes from sources.
+    fields["stored"] = {"type": "binary", "doc_values": True}
+    return {"dynamic": "strict", "_source": {"enabled": False}, "properties": fields}
 
 
 class _State:
@@ -456,7 +457,7 @@ class _State:
             size=limit,
             query=query,
             track_total_hits=True,
-            **({"sort": sort, "source": ["stored"]} if limit else {}),
+            **({"sort": sort, "docvalue_fields": ["stored"], "stored_fields": "_none_"} if limit else {}),
             **({"aggs": aggs} if aggs else {}),
         )
         place = len(sort) - 1
@@ -464,17 +465,9 @@ class _State:
         counted = answer.get("aggregations", {})
         return Read(
             answer["hits"]["total"]["value"],
-            tuple((hit["sort"][place], hit["_source"]["stored"]) for hit in hits),
+            tuple((hit["sort"][place], b64decode(hit["fields"]["stored"][0]).decode()) for hit in hits),
             {name: _counts(counted[name]) for name in facets},
         )
-
-    def tokens(self, field: str, prefix: str, condition: Condition) -> list[tuple[str, int]]:
-        """See `Engine.tokens`."""
-        escaped = re.sub(r"([^\w])", r"\\\1", prefix)
-        terms = {"field": field, "include": f"{escaped}.*", "size": _MOST_TOKENS}
-        query = _query(AllOf((condition, Begins(field, prefix))))
-        answer = self._search(size=0, query=query, track_total_hits=False, aggs={"tokens": {"terms": terms}})
-        return list(_counts(answer["aggregations"]["tokens"]))
 
     def _search(self, **asked: Any) -> Any:
         answer = self._es.search(pit={"id": self.point}, allow_partial_search_results=False, **asked)
@@ -495,6 +488,9 @@ def _query(condition: Condition) -> dict[str, Any]:
             return {"terms": {field: list(values)}}
         case Begins(field, prefix):
             return {"prefix": {field: prefix}}
+        case Near(field, token, slips):
+            # Rewritten so, it takes every near token, and not the best of the whole index.
+            return {"fuzzy": {field: {"value": token, "fuzziness": slips, "rewrite": "constant_score"}}}
         case Phrase(field, tokens):
             return {"match_phrase": {field: " ".join(tokens)}}
         case Between(low, high):

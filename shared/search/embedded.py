@@ -43,6 +43,7 @@ from shared.search.port import (
     IndexDocument,
     IndexUnavailable,
     Is,
+    Near,
     Not,
     Phrase,
     Prepared,
@@ -488,14 +489,6 @@ class _Generation:
             for field in fields
         }
 
-    @_guarded()
-    def tokens(self, field: str, prefix: str, condition: Condition) -> list[tuple[str, int]]:
-        """See `Engine.tokens`."""
-        found: list[tuple[str, int]] = self._searcher.terms_with_prefix(
-            field, prefix, filter_query=_query(condition)
-        )
-        return [(token, count) for token, count in found if count]
-
 
 def _query(condition: Condition) -> Any:
     """A condition in tantivy's terms. Nothing is scored: the lists follow the order field."""
@@ -511,6 +504,8 @@ def _query(condition: Condition) -> Any:
             return make.term_set_query(schema, field, list(values)) if values else make.empty_query()
         case Begins(field, prefix):
             return make.regex_query(schema, field, re.escape(prefix) + ".*")
+        case Near(field, token, slips):
+            return make.fuzzy_term_query(schema, field, token, distance=slips)
         case Phrase(field, tokens):
             return make.phrase_query(schema, field, list(tokens))
         case Between(low, high):

@@ -232,6 +232,16 @@ class Begins:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """A field holds a token that is at most so many slips (0 to 2) away: a letter more, less, other, or two
+    neighbours swapped."""
+
+    field: str
+    token: str
+    slips: int
+
+
+@dataclass(frozen=True, slots=True)
 class Phrase:
     """A field holds these tokens one after another."""
 
@@ -269,7 +279,7 @@ class Not:
     of: Condition
 
 
-Condition = Is | Begins | Phrase | Between | AllOf | AnyOf | Not
+Condition = Is | Begins | Near | Phrase | Between | AllOf | AnyOf | Not
 
 KEYWORDS = ("id", "kind", "client", "part", "method", "label", "source", "recipient", "listing", "alive")
 """Fields that hold whole values."""
@@ -328,10 +338,6 @@ class Engine(Protocol):
     ) -> Read:
         """How many documents satisfy a condition, and the first of them: those of an earlier tier before
         others, within one by order (newest first). Facets never hold a value with count 0."""
-        ...
-
-    def tokens(self, field: str, prefix: str, condition: Condition) -> list[tuple[str, int]]:
-        """The tokens with a prefix that occur in documents satisfying the condition, and in how many."""
         ...
 
 

@@ -51,6 +51,10 @@ class Ranked:
         """As one string."""
         return "\x1e".join(str(getattr(self, field.name)) for field in fields(self))
 
+    def words(self) -> set[str]:
+        """The words of title, names and body."""
+        return set(f"{self.title}{self.body}".split(WORD_MARK))
+
     @classmethod
     def unpack(cls, text: str) -> Ranked:
         """From one string."""

@@ -1,17 +1,19 @@
 """A looser reading of a term that nothing visible holds: slips of the key in words, other Han characters.
 
-Candidates are the words of documents that the reader may see, so that no correction tells of others.
+Candidates are the words of documents that the reader may see, so that no correction tells of others: of the
+newest of them that hold something near.
 """
 
 from __future__ import annotations
 
 import math
-import string
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass, replace
 
-from shared.search.port import AllOf, AnyOf, Condition, Engine, Is, Note, Phrase
+from shared.search.analysis import HAN
+from shared.search.port import CANDIDATES, AllOf, AnyOf, Condition, Engine, Is, Near, Note, Phrase
 from shared.search.query import Term, Unit
+from shared.search.ranking import Ranked
 
 _MOST_CORRECTIONS = 5
 
@@ -81,22 +83,19 @@ def _corrections(engine: Engine, base: Condition, unit: Unit) -> list[str]:
     typed = tuple(dict.fromkeys((stem, unit.letters or stem)))
     if len(typed[-1]) < 4 or not typed[-1].isalpha():
         return []
-    first = list(_near(engine, base, typed, typed[0][0]))
-    if not first:  # the first letter itself may be the slip
-        others = (letter for letter in string.ascii_lowercase if letter != typed[0][0])
-        first = [found for letter in others for found in _near(engine, base, typed, letter)]
-    return [word for _, _, word in sorted(first)[:_MOST_CORRECTIONS]]
-
-
-def _near(
-    engine: Engine, base: Condition, typed: tuple[str, ...], prefix: str
-) -> Iterator[tuple[int, int, str]]:
     slips = 1 if len(typed[-1]) < 7 else 2
-    for word, count in engine.tokens("text_words", prefix, base):
-        if len(word) > 2 and word.isalpha():
-            away = min(distance(form, word, slips) for form in typed)
-            if away <= slips:
-                yield away, -count, word
+    near = AnyOf(tuple(Near("text_words", form, slips) for form in typed))
+    documents = [Ranked.unpack(stored) for _, stored in engine.read(AllOf((base, near)), CANDIDATES).rows]
+    held = Counter(word for document in documents for word in document.words() if _is_word(word))
+    away = {word: min(distance(form, word, slips) for form in typed) for word in held}
+    found = sorted((away[word], -count, word) for word, count in held.items() if away[word] <= slips)
+    # The first letter itself is seldom the slip.
+    alike = [word for _, _, word in found if word[0] == typed[0][0]]
+    return (alike or [word for _, _, word in found])[:_MOST_CORRECTIONS]
+
+
+def _is_word(word: str) -> bool:
+    return len(word) > 2 and word.isalpha() and not HAN.search(word)
 
 
 def distance(one: str, other: str, most: int) -> int:

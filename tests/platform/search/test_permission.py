@@ -228,6 +228,22 @@ def test_hidden_documents_change_no_byte_of_any_answer(library: Library) -> None
     assert "canary" not in "".join(before).replace("canaryword", "").replace("canarywrod", "")
 
 
+def test_a_near_word_is_found_among_hundreds_of_hidden_ones(library: Library) -> None:
+    """An engine that takes only the best of all near words of its index would take hidden ones."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    near = sorted({"campaign"[:at] + letter + "campaign"[at:] for at in range(9) for letter in letters})
+    hidden = [
+        IndexDocument(id=f"h{n}", epoch=1, version=1, kind="finding", client_id="c5", label="TLP:AMBER",
+                      title=f"{word} {word}")
+        for n, word in enumerate(near) if word != "campaigne"
+    ]  # fmt: skip
+    seen = IndexDocument(id="seen", epoch=1, version=1, kind="finding", label="TLP:CLEAR", title="czmpzigne")
+    library.put([*hidden, seen])
+    found = library.find("campaigne", Scope("p9", market=True))
+    assert [hit.id for hit in found.hits] == ["seen"]
+    assert found.notes[0].params == {"term": "campaigne", "instead": "czmpzign"}
+
+
 def test_a_new_wall_needs_no_indexing(library: Library) -> None:
     library.put(documents(3, 50))
     before = Scope("p1", everything=True, market=True)
