@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from shared.testing import World
+from shared.testing import World, on_real_engines
 from shared.testing import world as make_world
+from tests import engines
 from tests.browser_here import FLAGS, chromium_path, required
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start what is missing of the real engines, where they are asked for, once for all test processes."""
+    if not on_real_engines() or hasattr(config, "workerinput"):
+        return
+    try:
+        addresses, started = engines.environment(config.rootpath / "var" / "engines")
+    except engines.EngineError as error:
+        raise pytest.UsageError(f"the real engines cannot be had: {error}") from error
+    os.environ.update(addresses)
+    for one in started:
+        config.add_cleanup(lambda one=one: one.stop(purge=True))
 
 
 @pytest.fixture

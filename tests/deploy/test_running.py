@@ -143,10 +143,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         stack.callback(kafka.stop, purge=True)
         postgres = engines.start("postgres", folder / "postgres")
         stack.callback(postgres.stop, purge=True)
-        shared, started = engines.environment(folder)
-        stack.callback(lambda: [one.stop(purge=True) for one in started])
-        # Elsewhere nobody runs without a prefix; here others use the same Elasticsearch.
-        elasticsearch = f"{urlsplit(shared['ACM_ELASTICSEARCH_URL']).netloc}/deploy-{os.getpid()}"
+        # Under a prefix, because others use the same Elasticsearch.
+        elasticsearch = f"{urlsplit(os.environ['ACM_ELASTICSEARCH_URL']).netloc}/deploy-{os.getpid()}"
         assert isinstance(kafka, Kafka)
         made = Deployment(folder, kafka, postgres.address, elasticsearch)
         stack.callback(made.stop)
