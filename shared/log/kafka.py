@@ -81,6 +81,7 @@ PRODUCER = {
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }
+_NEWEST = select(func.max(EventRow.id))
 HEARTBEAT = b"acm.heartbeat"  # the key; the value is when the relay knew that it had sent everything
 
 
@@ -363,20 +364,23 @@ class KafkaRelay:
         self._leads = False
         self._seen: tuple[tuple[str, datetime] | None, float] = (None, 0.0)
         self._beat_at: datetime | None = None
+        self._at = 0  # the position when it was read last
 
     def step(self) -> int:
         """Send the next events, or now and then a heartbeat; answers how many events."""
         if not self._lead():
             self._drop()
             return 0
+        began = clock.now()
+        if self._producer is not None and self._idle(began):
+            return 0
         with _or_unavailable(self._drop):
             producer = self._producer or self._begin()
-        began = clock.now()
         with self._database.read() as session:
             if self._holder(session) != self._me:
                 self._look_at = 0.0
                 return 0
-            position = self._position(session)
+            position = self._at = self._position(session)
             rows = _bounded(session, position)
         with _or_unavailable(self._drop):
             if not rows:
@@ -431,13 +435,23 @@ class KafkaRelay:
         row = session.get(PositionRow, self._key)
         return row.position if row else 0
 
+    def _idle(self, now: datetime) -> bool:
+        """Whether there is nothing to do. Asked many times a second, so it asks little."""
+        if self._beat_at is None or not timedelta(0) <= now - self._beat_at < HEARTBEAT_EVERY:
+            return False
+        with self._database.read() as session:
+            return (session.scalar(_NEWEST) or 0) <= self._at
+
     def _move(self, before: int, after: int) -> None:
         with self._database.write() as session:
-            if self._position(session) == before:
+            overtaken = self._position(session) != before
+            if not overtaken:
                 name, topic, partition = self._key
                 session.merge(PositionRow(consumer=name, topic=topic, partition=partition, position=after))
-                return
-        self._drop()  # another relay went on from there
+        if overtaken:
+            self._drop()  # another relay went on from there
+        else:
+            self._at = after
 
     @property
     def _key(self) -> tuple[str, str, int]:
@@ -461,8 +475,6 @@ class KafkaRelay:
 
     def _beat(self, producer: KafkaProducer, now: datetime) -> None:
         """Say that everything was sent up to `now`: a relay that stands still must be noticed."""
-        if self._beat_at is not None and timedelta(0) <= now - self._beat_at < HEARTBEAT_EVERY:
-            return
         self._send(producer, [(topic, HEARTBEAT, clock.rfc3339(now).encode()) for topic in self._topics])
         self._beat_at = now
 

@@ -364,8 +364,8 @@ def test_while_the_broker_is_away_writes_go_on_and_afterwards_all_is_caught_up(
             at: dict[tuple[str, int], int] = {}
             for away, back in ((broker.pause, broker.resume), (broker.kill, broker.start)):
                 create(accounts, "先")
-                publish(accounts)
-                at["accounts", 0] = reader.poll(at, 10)[-1].position
+                wait_until(partial(sent, accounts), 30, "the relay sends")
+                at["accounts", 0] = wait_until(partial(polled, reader, at), 30, "read")[-1].position
                 away()
                 create(accounts, "后")
                 for fails in (accounts.relay.step, partial(reader.poll, at, 10), partial(reader.lag, at)):
