@@ -161,6 +161,11 @@ class World:
                 return
         raise AssertionError("the services do not come to rest")
 
+    def publish(self) -> None:
+        """Let the relays send what was committed, where the log has any; nobody handles it yet."""
+        while sum(relay.step() for relay in self._relays()):
+            pass
+
     def lag(self) -> int:
         """How many events are still to be handled, over all consumers."""
         return sum(sum(c.lag().values()) for found in self._consumers.values() for c in found)

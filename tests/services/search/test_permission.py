@@ -99,6 +99,7 @@ def test_who_is_taken_off_a_client_finds_nothing_of_it_although_findings_still_w
     for n in range(5):
         fresh.finding(f"还在路上的 {n}", client="云岭乳业")
     fresh.api("admin").make(f"{CLIENTS}/{fresh.ids['云岭乳业']}/assignments/{seat['id']}/end")
+    fresh.world.publish()
     access, events = fresh.world.consumers("search")
     assert (access.name, events.name) == ("search.access", "search.events")
     access.step()
