@@ -18,7 +18,9 @@ import ssl
 import time
 import uuid
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -64,7 +66,9 @@ _VERSION_BITS = 40
 _MARK_ID = "\x00mark"
 _READ_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
-_BULK_BYTES = 4_000_000
+_BULK_BYTES = 500_000
+_BULKS = 2
+"""How many are sent at a time."""
 _PAUSES = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Seconds between tries of what the server refused because it is busy (429)."""
 _GRACE_SECONDS = 1.0
@@ -75,6 +79,7 @@ _PREFERENCE = "search"
 """The same copy of the shard for each call, so that whoever saw a mark finds what came before it."""
 _PRINTS = (("print_low", 0), ("print_mid", 22), ("print_high", 44))
 """The fingerprint in three pieces, for sums of doubles are exact up to 2**53 only."""
+_Actions = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
 
@@ -158,16 +163,24 @@ class ElasticIndex:
         """See `SearchIndex.put`. Raises IndexUnavailable where the index is gone: then look at its mark."""
         if not self._writes:
             raise TypeError("this index was opened for reading only")
-        stored = skipped = 0
         with _guarded():
-            for actions in _batches(map(prepare, documents)):
-                done, refused = self._bulk(actions)
-                stored, skipped = stored + done, skipped + refused
+            written = list(self._bulks(_batches(map(prepare, documents))))
             self._patiently(lambda: self._set_mark(mark))
-        return Written(stored, skipped)
+        return Written(sum(done.stored for done in written), sum(done.skipped for done in written))
 
-    def _bulk(self, actions: list[tuple[bytes, bytes]]) -> tuple[int, int]:
-        """Store what is newer than what the index holds; answers how many were and how many were not."""
+    def _bulks(self, batches: Iterator[_Actions]) -> Iterator[Written]:
+        """Send bulks; further ones are made ready while the server is at some."""
+        with ThreadPoolExecutor(_BULKS) as pool:
+            under_way: deque[Future[Written]] = deque()
+            for batch in batches:
+                under_way.append(pool.submit(self._bulk, batch))
+                if len(under_way) > _BULKS:
+                    yield under_way.popleft().result()
+            for bulk in under_way:
+                yield bulk.result()
+
+    def _bulk(self, actions: _Actions) -> Written:
+        """Store what is newer than what the index holds."""
         stored = skipped = 0
 
         def send() -> None:
@@ -191,7 +204,7 @@ class ElasticIndex:
                 raise _Busy
 
         self._patiently(send)
-        return stored, skipped
+        return Written(stored, skipped)
 
     def _set_mark(self, mark: int) -> None:
         answer = self._es.options(request_timeout=_WRITE_SECONDS, ignore_status=409).index(
@@ -362,9 +375,9 @@ class _Busy(Exception):
     """The server refused some of a bulk for now."""
 
 
-def _batches(documents: Iterable[Prepared]) -> Iterator[list[tuple[bytes, bytes]]]:
+def _batches(documents: Iterable[Prepared]) -> Iterator[_Actions]:
     """The actions of bulks of about so many bytes."""
-    batch: list[tuple[bytes, bytes]] = []
+    batch: _Actions = []
     size = 0
     for document in documents:
         action = _action(document)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -41,7 +41,7 @@ from shared.search.port import (
     Texts,
 )
 from shared.search.query import Aliases, Filter, Query, Term, Unit, parse, term_of
-from shared.search.ranking import Ranked, score
+from shared.search.ranking import Ranked, Scorer, score
 from shared.search.typing_errors import loosened
 
 MOST_HITS = 100
@@ -287,8 +287,8 @@ def _hits(engine: Engine, question: Find, plan: _Plan, page: _Page, first: Read)
 
 def _by_date(read: Read, plan: _Plan, page: _Page) -> tuple[list[_Scored], str]:
     documents = [Ranked.unpack(stored) for _, stored in read.rows]
-    rows = [(document, _value(document, plan, page.now)) for document in documents]
-    return rows, page.next(after=read.rows[-1][0]) if read.total > len(rows) else ""
+    scored = _scored(documents, plan, page.now)
+    return scored, page.next(after=read.rows[-1][0]) if read.total > len(scored) else ""
 
 
 def _tiers(terms: tuple[Term, ...]) -> Iterator[Condition]:
@@ -304,12 +304,12 @@ def _tiers(terms: tuple[Term, ...]) -> Iterator[Condition]:
 
 def _ranked(read: Read, plan: _Plan, now: datetime) -> list[_Scored]:
     documents = [Ranked.unpack(stored) for _, stored in read.rows]
-    scored = [(document, _value(document, plan, now)) for document in documents]
-    return sorted(scored, key=lambda pair: (-pair[1], pair[0].id))
+    return sorted(_scored(documents, plan, now), key=lambda pair: (-pair[1], pair[0].id))
 
 
-def _value(document: Ranked, plan: _Plan, now: datetime) -> float:
-    return round(score(document, plan.scored, now).value, 6)
+def _scored(documents: Iterable[Ranked], plan: _Plan, now: datetime) -> list[_Scored]:
+    scorer = Scorer(plan.scored, now)
+    return [(document, round(scorer(document).value, 6)) for document in documents]
 
 
 def _hit(

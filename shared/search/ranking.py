@@ -7,8 +7,9 @@ both engines rank alike."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from shared.freshness import LIFETIMES, decay
 from shared.search.analysis import WORD_MARK
@@ -31,8 +32,7 @@ _STALE = 0.4
 _TIMELESS = ("client", "source", "person")
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """What ranking knows of a document; kept in the index as one string."""
 
     id: str
@@ -49,7 +49,7 @@ class Ranked:
 
     def pack(self) -> str:
         """As one string."""
-        return "\x1e".join(str(getattr(self, field.name)) for field in fields(self))
+        return "\x1e".join(map(str, self))
 
     def words(self) -> set[str]:
         """The words of title, names and body."""
@@ -58,12 +58,8 @@ class Ranked:
     @classmethod
     def unpack(cls, text: str) -> Ranked:
         """From one string."""
-        id_, kind, client, part, reliability, credibility, fresh, until, name, title, body = text.split(
-            "\x1e"
-        )
-        return cls(
-            id_, kind, client, part, reliability, int(credibility), int(fresh), int(until), name, title, body
-        )
+        id_, kind, client, part, reliability, credibility, fresh, until, *rest = text.split("\x1e")
+        return cls(id_, kind, client, part, reliability, int(credibility), int(fresh), int(until), *rest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,55 +80,89 @@ def weight(unit: Unit) -> float:
     return max(map(weight_of, unit.tokens), default=RARE)
 
 
-class _Stream:
-    """A ranked stream, to count in: as words, and across their borders."""
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """A unit made ready for counting in streams, whose words stand between marks."""
 
-    def __init__(self, name: str, stream: str) -> None:
-        self.weight, self.slope, self.mean = _LENGTHS[name]
-        self.words = stream
-        self.letters = stream.replace(WORD_MARK * 2, " ").replace(WORD_MARK, "")
-        self.length = stream.count(WORD_MARK) - 1
+    weight: float
+    text: str  # what may stand across the borders of words; empty: whole words only
+    words: str
+    whole: str
 
-    def count(self, unit: Unit) -> float:
+    @classmethod
+    def of(cls, unit: Unit) -> _Sought:
         if unit.kind == "word":
-            together = self.words.count(WORD_MARK + WORD_MARK.join(unit.tokens) + WORD_MARK)
-            whole = self.words.count(WORD_MARK + unit.whole + WORD_MARK) if unit.whole else 0
-            return together + whole
-        inside = self.letters.count(unit.text)
-        # As a word of its own it counts for more than by chance across two words.
-        return 0.6 * inside + 0.4 * self.words.count(WORD_MARK + unit.text + WORD_MARK) if inside else 0.0
+            joined = WORD_MARK + WORD_MARK.join(unit.tokens) + WORD_MARK
+            return cls(weight(unit), "", joined, f"{WORD_MARK}{unit.whole}{WORD_MARK}" if unit.whole else "")
+        return cls(weight(unit), unit.text, f"{WORD_MARK}{unit.text}{WORD_MARK}", "")
 
-    def frequency(self, unit: Unit) -> float:
-        """The weighted, length-normalised frequency (BM25F)."""
-        return self.weight * self.count(unit) / (1 - self.slope + self.slope * self.length / self.mean)
+    def count(self, words: str, letters: str) -> float:
+        if self.text:
+            inside = letters.count(self.text)
+            # As a word of its own it counts for more than by chance across two words.
+            return 0.6 * inside + 0.4 * words.count(self.words) if inside else 0.0
+        return words.count(self.words) + (words.count(self.whole) if self.whole else 0)
+
+
+class Scorer:
+    """Scores documents for the terms of a question at a time."""
+
+    def __init__(self, terms: tuple[Term, ...], now: datetime) -> None:
+        self._now = now.timestamp()
+        self._terms = [(term, [_Sought.of(unit) for unit in term.units], _together(term)) for term in terms]
+        self._by_words = all(not sought.text for _, found, _ in self._terms for sought in found)
+        self._by_words = self._by_words and not any(together for _, _, together in self._terms)
+
+    def __call__(self, document: Ranked) -> Score:
+        """The score of a document, with its factors."""
+        streams = [self._stream("title", document.title), self._stream("body", document.body)]
+        found: list[tuple[str, float]] = []
+        for term, units, together in self._terms:
+            of_term = 0.0
+            for sought in units:
+                frequency = 0.0
+                for factor, words, letters in streams:
+                    count = sought.count(words, letters)
+                    if count:
+                        frequency += factor * count
+                of_term += sought.weight * frequency / (_SATURATION + frequency)
+            if together and any(together in letters for _, _, letters in streams):
+                of_term *= 1.25
+            if document.client in term.client_ids:
+                of_term += 0.5 * RARE if document.kind == "client" else 0.15 * RARE
+            found.append((term.typed, of_term))
+        text = sum(value for _, value in found)
+        freshness, rating = _freshness(document, self._now), rating_of(document)
+        return Score(text * freshness * rating, text, freshness, rating, tuple(found))
+
+    def _stream(self, name: str, stream: str) -> tuple[float, str, str]:
+        """What an occurrence in a stream counts for (BM25F, by its length), and the stream to count in: as
+        words, and across their borders."""
+        importance, slope, mean = _LENGTHS[name]
+        length = stream.count(WORD_MARK) - 1
+        factor = importance / (1 - slope + slope * length / mean)
+        letters = "" if self._by_words else stream.replace(WORD_MARK * 2, " ").replace(WORD_MARK, "")
+        return factor, stream, letters
 
 
 def score(document: Ranked, terms: tuple[Term, ...], now: datetime) -> Score:
     """Score one document for the terms of a question."""
-    title, body = _Stream("title", document.title), _Stream("body", document.body)
-    found: list[tuple[str, float]] = []
-    for term in terms:
-        of_term = 0.0
-        for unit in term.units:
-            frequency = title.frequency(unit) + body.frequency(unit)
-            of_term += weight(unit) * frequency / (_SATURATION + frequency)
-        if len(term.units) > 1 and (_together(term) in title.letters or _together(term) in body.letters):
-            of_term *= 1.25
-        if document.client in term.client_ids:
-            of_term += 0.5 * RARE if document.kind == "client" else 0.15 * RARE
-        found.append((term.typed, of_term))
-    text = sum(value for _, value in found)
-    freshness, rating = freshness_of(document, now), rating_of(document)
-    return Score(text * freshness * rating, text, freshness, rating, tuple(found))
+    return Scorer(terms, now)(document)
 
 
 def _together(term: Term) -> str:
+    """The units of a term as one text; empty where there is but one."""
+    if len(term.units) < 2:
+        return ""
     return "".join(unit.text if unit.kind != "word" else "".join(unit.tokens) for unit in term.units)
 
 
 def freshness_of(document: Ranked, now: datetime) -> float:
     """Between `_STALE` and 1."""
-    seconds = now.timestamp()
+    return _freshness(document, now.timestamp())
+
+
+def _freshness(document: Ranked, seconds: float) -> float:
     if document.kind in _TIMELESS:
         return 1.0
     if document.valid_until and document.valid_until <= seconds:

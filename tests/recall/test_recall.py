@@ -6,15 +6,18 @@ the text; they stay in the set, so that the figure means something.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.search.port import IndexDocument
+from shared.access import Scope
+from shared.search.port import SORTS, IndexDocument
 from shared.search.query import Aliases
-from tests.platform.search.conftest import ADAPTERS, NOW
+from tests.platform.search.adapters import NAMES, Adapter, Elastic, Embedded, elasticsearch_url
+from tests.platform.search.conftest import NOW
 from tests.platform.search.library import DIRECTOR, Library
 
 HERE = Path(__file__).parent
@@ -50,13 +53,27 @@ ALIASES = Aliases(
 )
 
 
-@pytest.fixture(scope="module", params=sorted(ADAPTERS))
-def shelves(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    index = ADAPTERS[request.param](tmp_path_factory.mktemp("recall") / "index")
-    library = Library(index, NOW)
-    library.put(DOCUMENTS)
-    yield library
-    index.close()
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Library]]:
+    """The documents in every adapter, in another order each."""
+    adapters: dict[str, Adapter] = {"embedded": Embedded()}
+    if elasticsearch_url():
+        adapters["elastic"] = Elastic(elasticsearch_url())
+    home = tmp_path_factory.mktemp("recall")
+    made = {name: Library(adapter.open(home / name), NOW) for name, adapter in adapters.items()}
+    for seed, library in enumerate(made.values()):
+        shuffled = random.Random(seed).sample(DOCUMENTS, len(DOCUMENTS))
+        library.put(shuffled[: len(shuffled) // 2])
+        library.put(shuffled[len(shuffled) // 2 :])
+    yield made
+    for name, library in made.items():
+        library.index.close()
+        adapters[name].lose(home / name)
+
+
+@pytest.fixture(params=NAMES)
+def shelves(request: pytest.FixtureRequest, libraries: dict[str, Library]) -> Library:
+    return libraries[request.param]
 
 
 def test_the_set_is_what_it_claims() -> None:
@@ -83,3 +100,50 @@ def test_recall(shelves: Library) -> None:
     print("\n".join(["missed:", *missed]) if missed else "nothing missed")
     assert recall >= LEAST
     assert rank >= 0.8
+
+
+CLIENTS = sorted(doc.id for doc in DOCUMENTS if doc.kind == "client")
+SCOPES = {
+    "a director": DIRECTOR,
+    "a team": Scope("p1", cleared=frozenset(CLIENTS[:3]), colleague=True, market=True, directory=True),
+    "behind a wall": Scope(
+        "p2", cleared=frozenset(CLIENTS[3:5]), hidden=frozenset(CLIENTS[:2]), shy=frozenset(CLIENTS[2:3]),
+        colleague=True, market=True, directory=True,
+    ),
+    "an auditor": Scope("p3"),
+}  # fmt: skip
+BESIDE = (
+    "",
+    "campaing budgte",
+    "title:市场",
+    "part:dealer",
+    "label:amber",
+    "-campaign",
+    "client:" + CLIENTS[0],
+)
+
+
+@pytest.mark.skipif(len(NAMES) < 2, reason="ACM_ELASTICSEARCH_URL names no server")
+@pytest.mark.parametrize("whose", SCOPES)
+def test_both_adapters_answer_alike(libraries: dict[str, Library], whose: str) -> None:
+    """The same matches, counts, facets, order, scores, marks and explanations, page by page."""
+    for question in (*QUESTIONS, *BESIDE):
+        for sort in SORTS:
+            one, other = (_pages(library, question, SCOPES[whose], sort) for library in libraries.values())
+            assert one == other, (question, sort)
+    for question in QUESTIONS:
+        for typed in (question[:1], question[:3], question):
+            one, other = (library.suggest(typed, SCOPES[whose]) for library in libraries.values())
+            assert one == other, typed
+
+
+def _pages(library: Library, question: str, scope: Scope, sort: str) -> list[str]:
+    pages: list[str] = []
+    cursor = ""
+    while not pages or cursor:
+        found = library.find(
+            question, scope, sort=sort, size=50, cursor=cursor, aliases=ALIASES, explain=True
+        )
+        pages.append(repr(found))
+        cursor = found.cursor
+    return pages
