@@ -18,7 +18,7 @@ test: $(VENV)/.ready-dev ## the tests on the embedded engines, with the spine in
 	@$(BIN)/python -m tests.browser_here
 	@$(PYTEST) -n 2 -m "not browser or spine" tests
 
-test-engines: $(VENV)/.ready-dev ## the tests on Kafka, Elasticsearch and PostgreSQL: those that ACM_KAFKA_BOOTSTRAP … name, else own ones
+test-engines: $(VENV)/.ready-dev ## the tests on Kafka, Elasticsearch and PostgreSQL (started here unless the environment names them)
 	@ACM_TEST_ENGINES=real $(PYTEST) -n 2 --dist loadgroup -m "not browser" $(ENGINE_SUITES)
 
 test-browser: $(VENV)/.ready-dev ## every screen in a real browser, in both languages, narrow and wide

@@ -31,6 +31,7 @@ from kafka.errors import TopicAuthorizationFailedError, TransactionalIdAuthoriza
 
 from deploy import principals
 from services.portal.domain import guess_key
+from shared.search.elastic import ElasticIndex
 from shared.service import discover
 from tests import engines
 from tests.deploy import compose, image
@@ -145,6 +146,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         stack.callback(postgres.stop, purge=True)
         # Under a prefix, because others use the same Elasticsearch.
         elasticsearch = f"{urlsplit(os.environ['ACM_ELASTICSEARCH_URL']).netloc}/deploy-{os.getpid()}"
+        stack.callback(ElasticIndex(f"http://{elasticsearch}").drop)
         assert isinstance(kafka, Kafka)
         made = Deployment(folder, kafka, postgres.address, elasticsearch)
         stack.callback(made.stop)
