@@ -127,10 +127,12 @@ def wish_for_rebuild(running: Runtime) -> int:
 
 
 def after_restore(uow: UnitOfWork) -> None:
-    """The rows went back and the index did not: number on above all that it has seen, and make it again."""
+    """The rows went back and the index did not: number on above all that it has seen.
+
+    So what is written from now on is found at once; that the rest differs the worker sees when it starts.
+    """
     sequence = uow.session.get_one(DocumentSequence, 1)
     sequence.last = max(sequence.last, epoch_of(uow.session) << _SEQ_BITS)
-    uow.session.get_one(Rebuilds, 1).wanted += 1
 
 
 def _retouch(running: Runtime, mark: int) -> bool:
