@@ -76,6 +76,7 @@ def agencies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Age
             made[count] = Agency(world)
             made[count].person("seated")
             made[count].person("colleague", roles=["salesperson"])
+            made[count].api("colleague")  # now: later it would have every service handle all that follows
             fill(made[count], count)
         yield made
 
