@@ -15,8 +15,10 @@ from urllib.parse import quote
 from werkzeug.test import Client as WsgiClient
 
 from services.search import store as search_store
+from shared import clock
+from shared.access import Book
 from shared.gateway import dispatcher
-from shared.service import discover
+from shared.service import Runtime, discover
 from shared.testing import World, fresh_engines, on_real_engines
 from shared.testing import world as make_world
 from tests.product import ACM, CHECKOUT, START_SECONDS, Product, free_port, wait_until
@@ -42,7 +44,7 @@ class Apart(Product):
             for role in ("serve", "work"):
                 self.begin(role, service)
         wait_until(self._all_ready, START_SECONDS, f"every service is ready; see {self.home}/*.log")
-        wait_until(lambda: self.lag() == 0, SETTLE_SECONDS, "the administrator is known everywhere")
+        wait_until(self._founded, SETTLE_SECONDS, "the administrator is known everywhere")
 
     def begin(self, role: str, service: str) -> None:
         """Start `serve` (web) or `work` (worker) of a service."""
@@ -112,6 +114,9 @@ class Apart(Product):
             assert process.poll() is None, (self.home / f"{service}-{role}.log").read_text()[-2000:]
         return all(map(self.ready, self.services))
 
+    def _founded(self) -> bool:
+        return all("admin" in _book(running).usernames for running in self.runtimes.values())
+
     def gateway(self) -> Any:
         """All of it as one WSGI app."""
         return dispatcher({service: forward(port) for service, port in self._ports.items()}, root="portal")
@@ -156,7 +161,7 @@ class ApartWorld(World):
         wait_until(self._rests, SETTLE_SECONDS, "the services come to rest")
 
     def _rests(self) -> bool:
-        if self.lag():
+        if not self._running.rests():
             return False
         search = self.runtimes["search"]
         with search.database.read() as session:
@@ -179,6 +184,11 @@ def flow_world(home: Path) -> Iterator[World]:
             yield made
         finally:
             made.close()
+
+
+def _book(running: Runtime) -> Book:
+    with running.database.read() as session:
+        return running.book(session, clock.now())
 
 
 def forward(port: int) -> Callable[..., Any]:

@@ -12,11 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from shared import config
 from shared.config import Settings
+from shared.inbox import Consumer
+from shared.log.port import LogUnavailable
+from shared.service import Runtime, discover
 
 START_SECONDS = 90.0
 IDLE_SECONDS = 2.0
@@ -57,6 +63,7 @@ class Product:
             **environment,
         }
         self.said: list[str] = []
+        self._consumers: dict[str, list[Consumer]] = {}
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
@@ -116,9 +123,27 @@ class Product:
         return config.with_secret(config.load(self.environment))
 
     def lag(self) -> int:
-        """Events that wait, over all consumers."""
-        found: dict[str, dict[str, int]] = json.loads(self.acm("lag", "--json"))
-        return sum(sum(topics.values()) for topics in found.values())
+        """Events that wait to be sent or handled, over all services; raises while an engine is away."""
+        consumers = [c for running in self.runtimes.values() for c in self._consumers_of(running)]
+        sent = sum(running.unpublished() for running in self.runtimes.values())
+        return sent + sum(sum(consumer.lag().values()) for consumer in consumers)
+
+    def rests(self) -> bool:
+        """Whether nothing waits to be sent or handled."""
+        try:
+            return self.lag() == 0
+        except (LogUnavailable, OperationalError):
+            return False
+
+    @cached_property
+    def runtimes(self) -> dict[str, Runtime]:
+        """Every service as this process sees it: its database and log, beside those that run."""
+        return {name: Runtime(service, self.settings()) for name, service in discover().items()}
+
+    def _consumers_of(self, running: Runtime) -> list[Consumer]:
+        if running.service.name not in self._consumers:
+            self._consumers[running.service.name] = running.consumers(listen=False)
+        return self._consumers[running.service.name]
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

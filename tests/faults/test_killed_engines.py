@@ -22,7 +22,11 @@ from tests.faults.agency import Agency, Work, check_invariants
 from tests.platform.pages.agency import served
 from tests.product import wait_until
 
-pytestmark = pytest.mark.skipif(not on_real_engines(), reason="kills real engines; see make test-engines")
+pytestmark = [
+    pytest.mark.skipif(not on_real_engines(), reason="kills real engines; see make test-engines"),
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("killed engines"),
+]
 OUTAGE_SECONDS = 60.0
 ABSENCE_SECONDS = 60.0
 # For each service a page, and what is asked or written meanwhile (None: a finding).
@@ -43,15 +47,23 @@ class Deployment:
     """The engines and the product on them."""
 
     def __init__(self, folder: Path) -> None:
-        self.engines = {name: engines.start(name, folder / name) for name in engines.RECIPES}
-        addresses = {
-            "ACM_DATABASE_URL": self.engines["postgres"].address,
-            "ACM_LOG_URL": f"kafka://{self.engines['kafka'].address}",
-            "ACM_SEARCH_URL": self.engines["elasticsearch"].address,
-        }
-        self.product = Apart(folder / "home", addresses)
-        self.product.start()
-        self.agency = Agency(self.product)
+        self.engines = {name: engines.engine(name, folder / name) for name in engines.RECIPES}
+        try:
+            for engine in self.engines.values():
+                engine.launch()
+            for engine in self.engines.values():
+                engine.wait()
+            addresses = {
+                "ACM_DATABASE_URL": self.engines["postgres"].address,
+                "ACM_LOG_URL": f"kafka://{self.engines['kafka'].address}",
+                "ACM_SEARCH_URL": self.engines["elasticsearch"].address,
+            }
+            self.product = Apart(folder / "home", addresses)
+            self.product.start()
+            self.agency = Agency(self.product)
+        except BaseException:
+            self.stop()
+            raise
 
     def kill(self, victim: str) -> None:
         """kill -9, and start again."""
@@ -65,7 +77,8 @@ class Deployment:
 
     def stop(self) -> None:
         """End everything and leave nothing."""
-        self.product.stop()
+        if hasattr(self, "product"):
+            self.product.stop()
         for engine in self.engines.values():
             engine.stop(purge=True)
 
@@ -83,7 +96,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 def test_invariants_hold_after_kill(deployed: Deployment, victim: str) -> None:
     work = Work(deployed.agency)
     deployed.kill(victim)
-    answered = work.go_on(40, 90)
+    answered = work.go_on(40, 120)
     work.stop()
     healed = deployed.agency.heal()
     check_invariants(deployed.agency, work.saved)

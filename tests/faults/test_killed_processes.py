@@ -17,6 +17,8 @@ from tests.faults.agency import Agency, Work, check_invariants
 
 ROUNDS = int(os.environ.get("ACM_FAULT_ROUNDS", "1"))
 
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("killed processes")]
+
 
 @pytest.fixture(scope="module")
 def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:

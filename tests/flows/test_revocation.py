@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from services.intelligence import commands
-from shared.service import Runtime, discover
 from tests.apart import product as a_product
 from tests.product import Product, wait_until
 
@@ -18,7 +17,7 @@ WITHIN_SECONDS = 2.0
 
 def _burst(product: Product, author: str, body: dict[str, Any]) -> None:
     """Commit findings as fast as the database takes them, through the commands that the API calls."""
-    running = Runtime(discover()["intelligence"], product.settings())
+    running = product.runtimes["intelligence"]
     for start in range(0, FINDINGS, BATCH):
         with running.unit_of_work(author) as uow:
             for number in range(start, start + BATCH):
@@ -34,7 +33,7 @@ def test_a_removal_overtakes_an_import(tmp_path: Path) -> None:
             person = admin.make("/accounts/v1/people", {"username": username, "name": username, "roles": []})
             seat = {"person_id": person["id"], "role": "AM", "from": "2026-01-01"}
             seats[username] = admin.make(f"/accounts/v1/clients/{client}/assignments", seat)["id"]
-        wait_until(lambda: product.lag() == 0, 20, "the team is known everywhere")
+        wait_until(product.rests, 20, "the team is known everywhere")
         stays, goes = product.client("stays"), product.client("goes")
         source = stays.make("/intelligence/v1/sources", {"name": "周刊", "kind": "press", "reliability": "B"})
         body = {
@@ -70,5 +69,5 @@ def test_a_removal_overtakes_an_import(tmp_path: Path) -> None:
 
         wait_until(gone, WITHIN_SECONDS, "the person who was taken off finds nothing any more")
         print(f"gone after {time.monotonic() - removed:.2f} s with {product.lag()} events still to consume")
-        wait_until(lambda: product.lag() == 0, 120, "the import is consumed")
+        wait_until(product.rests, 120, "the import is consumed")
         assert stays.get("/search/v1/documents?q=%E6%89%B9%E9%87%8F")["total"] == FINDINGS
