@@ -10,6 +10,7 @@ here has an end, "all was read" is asked of the broker, and after any failure th
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,6 +119,7 @@ class KafkaLog:
         self._address = Address.parse(url)
         self._service = service
         self._admin: KafkaAdminClient | None = None
+        self._connecting = threading.Lock()  # the service's readers share the connection
 
     @property
     def topics(self) -> list[str]:
@@ -185,16 +187,22 @@ class KafkaLog:
     def close(self) -> None:
         """Close the connection that looks after topics."""
         if self._admin is not None:
-            with suppress(Exception):
-                self._admin.close()
-            self._admin = None
+            self._discard(self._admin)
 
     @contextmanager
     def _connected(self) -> Iterator[KafkaAdminClient]:
-        with _or_unavailable(self.close):
+        with self._connecting, _or_unavailable(lambda: None):
             if self._admin is None:
                 self._admin = _client("KafkaAdminClient", self._address)
-            yield self._admin
+            admin = self._admin
+        with _or_unavailable(lambda: self._discard(admin)):
+            yield admin
+
+    def _discard(self, admin: KafkaAdminClient) -> None:
+        if self._admin is admin:
+            self._admin = None
+        with suppress(Exception):
+            admin.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,6 +493,7 @@ class KafkaRelay:
             for topic, key, value in records
         ]
         producer.flush(timeout=2 * ANSWER_MS / 1000)
+        # What we may not write, for one, fails alone: the transaction would be committed without it.
         for future in sent:
             if future.exception is not None:
                 raise future.exception

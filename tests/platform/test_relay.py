@@ -239,6 +239,22 @@ def test_the_log_ends_with_the_newest_version_of_each_key_whatever_failed(
     relays[1].close()  # type: ignore[union-attr]
 
 
+def test_without_its_topics_a_relay_waits_and_after_they_are_set_up_it_goes_on(
+    accounts: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "ANSWER_MS", 1_000)
+    accounts.log.remove()
+    create(accounts, "一")
+    assert accounts.relay is not None
+    with pytest.raises(LogUnavailable):
+        accounts.relay.step()
+    assert accounts.unpublished() == 1
+    accounts.log.prepare()
+    accounts.log.prepare()
+    wait_until(lambda: sent(accounts), 30, "the relay goes on")
+    assert read(accounts) == committed(accounts)
+
+
 def test_a_relay_that_ends_lets_another_take_over_at_once(accounts: Runtime) -> None:
     other = another_relay(accounts)
     create(accounts, "一")
