@@ -247,18 +247,25 @@ def on_real_engines() -> bool:
 @contextmanager
 def fresh_engines() -> Iterator[dict[str, str]]:
     """Addresses under which nothing was kept yet; database and index are removed at the end."""
-    from shared.search.elastic import ElasticIndex
-
-    prefix = _fresh_name()
-    index = f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{prefix}"
-    with fresh_database(f"TEMPLATE {_migrated_template()}") as url:
+    with fresh_database(f"TEMPLATE {_migrated_template()}") as database, fresh_search() as index:
         yield {
-            "ACM_DATABASE_URL": url,
-            "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{prefix}",
+            "ACM_DATABASE_URL": database,
+            "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{_fresh_name()}",
             "ACM_SEARCH_URL": index,
         }
-    with suppress(IndexUnavailable):
-        ElasticIndex(index).drop()
+
+
+@contextmanager
+def fresh_search() -> Iterator[str]:
+    """The URL of a place for an index on ACM_ELASTICSEARCH_URL, which is cleared at the end."""
+    from shared.search.elastic import ElasticIndex
+
+    url = f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{_fresh_name()}"
+    try:
+        yield url
+    finally:
+        with suppress(IndexUnavailable):
+            ElasticIndex(url).drop()
 
 
 @contextmanager
