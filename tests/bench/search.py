@@ -1,9 +1,9 @@
 """Search and rebuild at scale, beside the engine's own way with the same documents.
 
-The bare index holds title and text as the engine cuts them itself, and the same fields to filter by. The bare
-query asks for the same words in the same fields under the same permission filter, with the total, 20 hits ranked
-by the engine and, on Elasticsearch, its highlights; ours adds facets, a ranking of 200 candidates and what
-the words may mean (names, pinyin). Both run in turns, in one thread.
+The bare index holds title and text (Elasticsearch cuts them itself) and the same fields to filter by. The bare
+query asks for the same words under the same permission filter, with the total, 20 hits ranked by the engine and,
+on Elasticsearch, its highlights; ours adds facets, a ranking of 200 candidates and what the words may mean
+(names, pinyin). Both run in turns, in one thread.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ READERS = {
     "director": Scope("d", everything=True, colleague=True, market=True, directory=True),
 }
 QUESTIONS = (
-    "市场", "中国", "企业", "market", "company club", "问题", "品牌", "中国 发展", "album", "时间 工作", "music album",
-    "数据",
+    "市场", "中国", "企业", "market", "company club", "问题", "品牌", "中国 发展", "album", "时间 工作",
+    "music album", "数据",
 )  # fmt: skip
 BATCH, ROUNDS = 1_000, 7
 Figures = dict[str, float]
@@ -248,9 +248,8 @@ def _elasticsearch(made: Sequence[IndexDocument]) -> Figures:
 
 def _load_bare(es: Elasticsearch, name: str, made: Sequence[IndexDocument]) -> None:
     fields: dict[str, Any] = {field: {"type": "keyword"} for field in KEYWORDS}
-    fields |= {
-        field: {"type": "text", "analyzer": "cjk"} for field in ("title", "body", "names", "source_name")
-    }
+    texts = ("title", "body", "names", "source_name")
+    fields |= {field: {"type": "text", "analyzer": "cjk"} for field in texts}
     fields["collected_at"] = {"type": "date"}
     es.indices.create(
         index=name,
