@@ -1,9 +1,9 @@
 """Search and rebuild at scale, beside the engine's own way with the same documents.
 
-The bare index holds title and text (Elasticsearch cuts them itself) and the same fields to filter by. The bare
-query asks for the same words under the same permission filter, with the total, 20 hits ranked by the engine and,
-on Elasticsearch, its highlights; ours adds facets, a ranking of 200 candidates and what the words may mean
-(names, pinyin). Both run in turns, in one thread.
+The bare index holds title and text (Elasticsearch cuts them itself) and the same fields to filter by. The
+bare query asks for the same words under the same permission filter, with the total, 20 hits ranked by the
+engine and, on Elasticsearch, its highlights; ours adds facets, a ranking of 200 candidates and what the words
+may mean (names, pinyin). Both run in turns, in one thread.
 """
 
 from __future__ import annotations
