@@ -31,7 +31,7 @@ class Engine:
 
     name: ClassVar[str]
     variable: ClassVar[str]  # of the environment, which holds the address for tests
-    start_seconds: ClassVar[float] = 90.0
+    start_seconds: ClassVar[float] = 240.0
     stop_signal: ClassVar[int] = signal.SIGTERM
     ports: ClassVar[tuple[str, ...]]
 
