@@ -80,10 +80,8 @@ def _on_engines() -> None:
     print("\nthe log, events a second, beside bare kafka-python (goal of each ratio: 0.60)")
     for name, value in log.measure().items():
         print(f"{name:24}{value:10.2f}" if "ratio" in name else f"{name:24}{value:10,.0f}")
-    print(
-        f"\nsearch over {DOCUMENTS:,} documents (goals: tantivy at most 10 ms more than bare, Elasticsearch at most"
-    )
-    print("twice bare; a rebuild at least 0.60 of a bare load)")
+    print(f"\nsearch over {DOCUMENTS:,} documents (goals: tantivy at most 10 ms more than bare,")
+    print("Elasticsearch at most twice bare; a rebuild at least 0.60 of a bare load)")
     for name, value in search.measure(DOCUMENTS).items():
         print(f"{name:52}{value:10,.1f}")
 
