@@ -7,7 +7,6 @@ servers that ACM_POSTGRES_URL, ACM_KAFKA_BOOTSTRAP and ACM_ELASTICSEARCH_URL nam
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 import tempfile
@@ -87,13 +86,14 @@ def _bytes(made: World) -> dict[str, int]:
                 sizes = "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c JOIN pg_namespace n"
                 only = " ON n.oid = c.relnamespace WHERE n.nspname = :name AND c.relkind = 'r'"
                 found[f"{name}'s database"] = int(session.scalar(sa.text(sizes + only), {"name": name}) or 0)
-    index = made.settings.home / "index"
-    if index.exists():
+    if on_real_engines():
+        address, _, prefix = made.settings.search_url("search").rpartition("/")
+        segments = f"{address}/_cat/segments/{prefix}-*?h=size&bytes=b"
+        with urlopen(f"{address}/{prefix}-*/_refresh", data=b""), urlopen(segments) as told:
+            found["index"] = sum(map(int, told.read().split()))
+    else:
+        index = made.settings.home / "index"
         found["index"] = sum(f.stat().st_size for f in index.rglob("*") if f.is_file())
-    elif on_real_engines():
-        indexes = f"{made.settings.search_url('search')}-*"
-        with urlopen(f"{indexes}/_refresh", data=b""), urlopen(f"{indexes}/_stats") as told:
-            found["index"] = json.load(told)["_all"]["primaries"]["store"]["size_in_bytes"]
     return found
 
 

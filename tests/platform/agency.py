@@ -67,7 +67,7 @@ class Agency:
         body = {"name": name, "kind": "press", "reliability": "B"}
         self.ids[name] = str(self.world.api("dora").make(SOURCES, body)["id"])
 
-    def finding(self, title: str, *, client: str, body: str = "") -> str:
+    def finding(self, title: str, *, client: str, body: str = "", **more: Any) -> str:
         facts = {
             "client_id": self.ids[client],
             "title": title,
@@ -78,6 +78,7 @@ class Agency:
             "credibility": 2,
             "label": "TLP:AMBER",
             "collected_at": "2026-11-01T08:00:00Z",
+            **more,
         }
         self.ids[title] = str(self.world.api("dora").make(FINDINGS, facts)["id"])
         return self.ids[title]

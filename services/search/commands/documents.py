@@ -35,9 +35,12 @@ def keep(uow: UnitOfWork, event: Event, facts: Facts) -> None:
 
 
 def drop(uow: UnitOfWork, marker: Event, key: str) -> None:
-    """A restored source does not have this record any more: what is left is its tombstone."""
+    """A restored source does not have this record any more: what is left is its tombstone.
+
+    Unless another of its topics has it, where it was said again: a finding that was TLP:RED once.
+    """
     row = uow.session.get(Document, key)
-    if row is not None and not row.deleted:
+    if row is not None and not row.deleted and row.epoch < marker.epoch:
         keep(uow, replace(marker, version=row.version), Facts(kind=row.kind, id=key, deleted=True))
 
 
