@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 _HAN = (
     "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
@@ -90,8 +90,7 @@ class Normal:
         return self.origins[start][0], self.origins[end - 1][1]
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A run of Han or a word of a folded text, at `text[start:end]`."""
 
     text: str
@@ -235,7 +234,7 @@ def _reads_as_syllables(letters: str) -> bool:
 def tokens(folded: str) -> Iterator[Token]:
     """The runs of Han and the words of a folded text, in order."""
     for found in TOKEN.finditer(folded):
-        yield Token(found.group(), found.start(), found.end(), found.lastgroup == "han")
+        yield Token(found[0], *found.span(), found.lastgroup == "han")
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,21 +318,22 @@ def analyse_normal(folded: str) -> Analysis:
     units: list[str] = []
     words: list[str] = []
     ranked: list[str] = []
+    paragraphs = "\n" in folded
     end = 0
-    for token in tokens(folded):
-        if "\n" in folded[end : token.start]:
+    for found in TOKEN.finditer(folded):  # as `tokens` does; this is where indexing spends its time
+        if paragraphs and "\n" in folded[end : found.start()]:
             pairs.append(PARAGRAPH)
             units.append(PARAGRAPH)
-        end = token.end
-        if token.han:
-            run = token.text
+        end = found.end()
+        run = found["han"]
+        if run:
             pairs.extend(map("".join, itertools.pairwise(run)))
             pairs.append(run[-1])
             units.extend(run)
             ranked.extend(cut(run))
             ranked.append("")
         else:
-            forms = word(token.text)
+            forms = word(found[0])
             pairs.extend(forms.stems)
             units.extend(forms.stems)
             words.extend(forms.stems)

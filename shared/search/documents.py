@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 
 from shared.search import analysis
 from shared.search.port import NO_CLIENT, IndexDocument, Prepared
@@ -71,12 +72,17 @@ def prepare(document: IndexDocument) -> Prepared:
             "title_pairs": title.pairs,
             "title_units": title.units,
             "title_words": title.words,
-            "source_units": analysis.analyse(document.source_name).units,
+            "source_units": _source_units(document.source_name),
             "pinyin": pinyin,
             "starts": " ".join([*_plain_words(named), pinyin]).strip(),
         },
         stored=ranked.pack(),
     )
+
+
+@lru_cache(maxsize=1024)
+def _source_units(name: str) -> str:
+    return analysis.analyse(name).units
 
 
 def _keywords(document: IndexDocument) -> dict[str, tuple[str, ...]]:
