@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def test_what_does_not_hold_is_told(agency: Agency) -> None:
     assert "acm dead-letters list" in complaints["portal: dead letters"]
     assert "accounts.access, portal.access" in complaints["search: access"]
     assert "entry 1 was changed" in complaints["accounts: audit trail"]
-    assert "1 events wait" in complaints["search.events: lag"] or "accounts.relay: lag" in complaints
+    # On Kafka the event is not even sent: no relay has run.
+    assert "1 events wait" in complaints["accounts.relay: lag" if on_real_engines() else "search.events: lag"]
 
 
 def test_a_schema_of_another_version_is_told(agency: Agency) -> None:
@@ -167,8 +169,8 @@ def test_a_home_on_which_acm_runs_is_not_restored(agency: Agency, tmp_path: Path
 def test_a_refusal_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "no-backup").write_text("nothing")
     monkeypatch.setattr("sys.argv", ["acm", "restore", str(tmp_path / "no-backup")])
-    for name in ("ACM_DATABASE_URL", "ACM_LOG_URL", "ACM_SEARCH_URL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("ACM_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("ACM_HOME", str(tmp_path / "home"))
     with pytest.raises(SystemExit) as leaving:
         cli.main()
