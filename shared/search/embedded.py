@@ -143,33 +143,31 @@ class EmbeddedIndex:
 
     def put(self, documents: Iterable[IndexDocument], *, mark: int) -> Written:
         """See `SearchIndex.put`."""
-        prepared = [prepare(document) for document in documents]
         try:
-            return self._put(prepared, mark)
+            return self._put(list(documents), mark)
         except BaseException:
             # What was not committed is forgotten; the next call looks at the files before it goes on.
             self._let_go()
             raise
 
-    def _put(self, prepared: list[Prepared], mark: int) -> Written:
+    def _put(self, documents: list[IndexDocument], mark: int) -> Written:
         generation = self._writable()
-        held = generation.held([item.id for item in prepared])
-        newest: dict[str, tuple[int, Prepared]] = {}
+        held = generation.held([document.id for document in documents])
         stored = 0
-        for item in prepared:
-            version = (item.epoch << _VERSION_BITS) | item.version
-            if version > held.get(item.id, -1):
-                held[item.id] = version
-                newest[item.id] = (version, item)
+        for document in documents:
+            version = (document.epoch << _VERSION_BITS) | document.version
+            if version > held.get(document.id, -1):
+                held[document.id] = version
                 stored += 1
+                item = _document(prepare(document), version)
+                with _guarded():  # the engine indexes it in a thread of its own, while we prepare the next
+                    self._writer.delete_documents_by_term("key", _key(document.id))
+                    self._writer.add_document(item)
         with _guarded():
-            for version, item in newest.values():
-                self._writer.delete_documents_by_term("key", _key(item.id))
-                self._writer.add_document(_document(item, version))
             self._writer.delete_documents_by_term("key", _key(_MARK_ID))
             self._writer.add_document(_mark_document(mark))
             self._writer.commit()
-        return Written(stored, len(prepared) - stored)
+        return Written(stored, len(documents) - stored)
 
     def _writable(self) -> _Generation:
         """The generation to write to, with its writer: opened, or begun anew where it is lost or damaged."""

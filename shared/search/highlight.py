@@ -48,8 +48,9 @@ def marks_of(text: str, terms: tuple[Term, ...], *, pinyin: bool = False) -> tup
 
 def _found(folded: str, terms: tuple[Term, ...]) -> Iterator[tuple[int, int]]:
     spelled = any(unit.kind == "word" for term in terms for unit in term.units)
-    words = [token for token in analysis.tokens(folded) if not token.han] if spelled else []
-    pieces = [piece for token in words for piece in _pieces(token)]
+    tokens = analysis.tokens(folded) if spelled else ()
+    words = [(token, analysis.word(token.text)) for token in tokens if not token.han]
+    pieces = [piece for token, forms in words for piece in _pieces(token, forms)]
     for term in terms:
         if term.phrase and len(term.units) > 1:
             yield from _phrase(folded, term)
@@ -64,10 +65,11 @@ def _found(folded: str, terms: tuple[Term, ...]) -> Iterator[tuple[int, int]]:
 _Piece = tuple[str, int, int]
 
 
-def _pieces(token: analysis.Token) -> Iterator[_Piece]:
-    forms = analysis.word(token.text)
-    for stem, (start, end) in zip(forms.stems, forms.places, strict=True):
-        yield stem, token.start + start, token.start + end
+def _pieces(token: analysis.Token, forms: analysis.Word) -> list[_Piece]:
+    at = token.start
+    return [
+        (stem, at + start, at + end) for stem, (start, end) in zip(forms.stems, forms.places, strict=True)
+    ]
 
 
 def _run(text: str, folded: str) -> Iterator[tuple[int, int]]:
@@ -77,16 +79,20 @@ def _run(text: str, folded: str) -> Iterator[tuple[int, int]]:
         at = folded.find(text, at + 1)
 
 
-def _word(unit: Unit, words: list[analysis.Token], pieces: list[_Piece]) -> Iterator[tuple[int, int]]:
+def _word(
+    unit: Unit, words: list[tuple[analysis.Token, analysis.Word]], pieces: list[_Piece]
+) -> Iterator[tuple[int, int]]:
     simple = unit.tokens[0] if len(unit.tokens) == 1 else ""
-    for token in words:
-        forms = analysis.word(token.text)
+    for token, forms in words:
         if (unit.whole and unit.whole in (forms.whole, *forms.stems)) or (simple and simple == forms.whole):
             yield token.start, token.end
     yield from _sequence(unit.tokens, pieces)
 
 
 def _sequence(wanted: tuple[str, ...], pieces: list[_Piece]) -> Iterator[tuple[int, int]]:
+    if len(wanted) == 1:
+        yield from ((start, end) for stem, start, end in pieces if stem == wanted[0])
+        return
     for at in range(len(pieces) - len(wanted) + 1):
         if wanted and all(pieces[at + n][0] == token for n, token in enumerate(wanted)):
             yield pieces[at][1], pieces[at + len(wanted) - 1][2]
@@ -100,7 +106,7 @@ def _phrase(folded: str, term: Term) -> Iterator[tuple[int, int]]:
         for atom in (
             [(char, token.start + n, token.start + n + 1) for n, char in enumerate(token.text)]
             if token.han
-            else _pieces(token)
+            else _pieces(token, analysis.word(token.text))
         )
     ]
     yield from _sequence(phrase_tokens(term), atoms)
