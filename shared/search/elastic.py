@@ -360,15 +360,24 @@ class ElasticIndex:
             return self._answer_once(make)
 
     def _answer_once(self, make: Callable[[port.Engine], T]) -> T:
+        """One read sees one state by itself; whatever takes more begins again in a point in time."""
         with _guarded():
+            try:
+                return make(_State(self._es, self._target()))
+            except _ReadsAgain:
+                pass
             opened = self._es.open_point_in_time(
                 index=self._target(), keep_alive="1m", preference=_PREFERENCE
             )
-            state = _State(self._es, opened["id"])
+            state = _State(self._es, self._target(), opened["id"])
             try:
                 return make(state)
             finally:
                 self._es.options(ignore_status=404).close_point_in_time(id=state.point)
+
+
+class _ReadsAgain(Exception):
+    """An answer takes more than one read."""
 
 
 class _Busy(Exception):
@@ -431,9 +440,11 @@ def _mappings() -> Mapping[str, Any]:
 class _State:
     """An `Engine` over one state of the index."""
 
-    def __init__(self, es: Any, point: str) -> None:
+    def __init__(self, es: Any, index: str, point: str = "") -> None:
         self._es = es
-        self.point = point
+        self._index = index
+        self._read = False
+        self.point = point  # empty: as it is now, for one read
 
     def read(
         self,
@@ -473,9 +484,16 @@ class _State:
         )
 
     def _search(self, **asked: Any) -> Any:
-        answer = self._es.search(pit={"id": self.point}, allow_partial_search_results=False, **asked)
-        self.point = answer["pit_id"]
-        return answer.body
+        if not self.point:
+            if self._read:
+                raise _ReadsAgain
+            self._read = True
+            asked |= {"index": self._index, "preference": _PREFERENCE}
+        else:
+            asked["pit"] = {"id": self.point}
+        answer = self._es.search(allow_partial_search_results=False, **asked).body
+        self.point = answer.get("pit_id", "")
+        return answer
 
 
 def _counts(answer: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
