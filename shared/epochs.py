@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, select
+from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from contracts.event import EPOCH, EPOCH_COMPLETE, RESTATED, Event, topics_of
@@ -20,7 +20,7 @@ from shared import clock
 from shared.db import new_id
 from shared.service import Runtime, Service
 from shared.tables import EpochRow, EventRow, LeaseRow
-from shared.uow import FIRST_EPOCH, SYSTEM, Aggregate, epoch_of
+from shared.uow import FIRST_EPOCH, INSERT_EVENT, SYSTEM, Aggregate, epoch_of, event_row
 
 BATCH = 200
 PAUSE_SECONDS = 0.02  # between two batches, in which others may write
@@ -28,7 +28,6 @@ UNFINISHED = timedelta(days=1)  # after which an interrupted replay is begun ane
 _REPLAY = "replay"
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 _ID_BITS = 32
-_INSERT_EVENTS = insert(EventRow.__table__)  # type: ignore[arg-type]
 
 
 def next_epoch(held: int, now: datetime) -> int:
@@ -167,18 +166,8 @@ def _say_again(
 
 def _insert(session: Session, events: Sequence[Event], now: datetime, ids: Iterator[int] | None) -> None:
     rows = [
-        {
-            "event_id": event.id,
-            "topic": event.source,
-            "type": event.type,
-            "key": event.key,
-            "version": event.version,
-            "at": now,
-            "envelope": event.to_json(),
-            "replay": True,
-        }
-        | ({} if ids is None else {"id": next(ids)})
+        event_row(event, event.to_json(), now) | ({} if ids is None else {"id": next(ids)})
         for event in events
     ]
     if rows:
-        session.connection().execute(_INSERT_EVENTS, rows)
+        session.connection().execute(INSERT_EVENT, rows)

@@ -250,7 +250,7 @@ def fresh_engines() -> Iterator[dict[str, str]]:
     with fresh_database(f"TEMPLATE {_migrated_template()}") as database, fresh_search() as index:
         yield {
             "ACM_DATABASE_URL": database,
-            "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{_fresh_name()}",
+            "ACM_LOG_URL": f"kafka://{os.environ['ACM_KAFKA_BOOTSTRAP']}/{fresh_name()}",
             "ACM_SEARCH_URL": index,
         }
 
@@ -260,7 +260,7 @@ def fresh_search() -> Iterator[str]:
     """The URL of a place for an index on ACM_ELASTICSEARCH_URL, which is cleared at the end."""
     from shared.search.elastic import ElasticIndex
 
-    url = f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{_fresh_name()}"
+    url = f"{os.environ['ACM_ELASTICSEARCH_URL'].rstrip('/')}/{fresh_name()}"
     try:
         yield url
     finally:
@@ -271,7 +271,7 @@ def fresh_search() -> Iterator[str]:
 @contextmanager
 def fresh_database(options: str = "") -> Iterator[str]:
     """The URL of a new database on ACM_POSTGRES_URL, which is removed at the end."""
-    server, name = os.environ["ACM_POSTGRES_URL"], _fresh_name()
+    server, name = os.environ["ACM_POSTGRES_URL"], fresh_name()
     _on_server(server, f"CREATE DATABASE {name} {options}")
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
@@ -292,7 +292,8 @@ def _migrated_template() -> str:
     return urlsplit(url).path.lstrip("/")
 
 
-def _fresh_name() -> str:
+def fresh_name() -> str:
+    """A name that nothing on an engine has yet."""
     return f"t{new_id().replace('-', '')}"
 
 

@@ -22,7 +22,7 @@ STATE_LIMIT_BYTES = 900_000
 FIRST_EPOCH = 1
 SYSTEM = "system"
 _epochs: WeakKeyDictionary[Engine | Connection, int] = WeakKeyDictionary()
-_INSERT_EVENT = insert(EventRow.__table__)  # type: ignore[arg-type]
+INSERT_EVENT = insert(EventRow.__table__)  # type: ignore[arg-type]
 
 
 class Aggregate(Protocol):
@@ -108,18 +108,7 @@ class UnitOfWork:
         if len(envelope.encode()) > STATE_LIMIT_BYTES:
             raise Problem(413, "too-large", "This is too large to keep in one piece; split it.")
         # Past the ORM: nobody changes the row again, and each write waits for this one.
-        self.session.connection().execute(
-            _INSERT_EVENT,
-            {
-                "event_id": event.id,
-                "topic": event.source,
-                "type": event.type,
-                "key": event.key,
-                "version": event.version,
-                "at": self.now,
-                "envelope": envelope,
-            },
-        )
+        self.session.connection().execute(INSERT_EVENT, event_row(event, envelope, self.now))
         self.emitted.append(event)
 
     def audit(self, action: str, subject: str, **details: Any) -> None:
@@ -154,6 +143,20 @@ def unit_of_work(
         yield uow
     if committed is not None and uow.emitted:
         committed(uow)
+
+
+def event_row(event: Event, envelope: str, at: datetime) -> dict[str, Any]:
+    """The values of an event's row, for `INSERT_EVENT`."""
+    return {
+        "event_id": event.id,
+        "topic": event.source,
+        "type": event.type,
+        "key": event.key,
+        "version": event.version,
+        "at": at,
+        "envelope": envelope,
+        "replay": event.replay,
+    }
 
 
 def history(session: Session, key: str) -> list[Event]:

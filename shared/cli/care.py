@@ -228,17 +228,14 @@ def audit() -> None:
 def verify_audit(settings: config.Settings) -> None:
     """Recompute every service's chain; tells an edited, removed or reordered entry."""
     from shared import audit as trail
-    from shared.service import Runtime, discover
 
-    for service in discover().values():
-        running = Runtime(service, settings)
+    for running in _runtimes(settings):
+        name = running.service.name
         with running.database.read() as session:
             verdict = trail.verify(session, settings.secret)
             if verdict.problem:
-                raise click.ClickException(f"{service.name}: {verdict.problem}")
-            click.echo(
-                f"{service.name}: {verdict.entries} entries hold, {trail.waiting(session)} not chained yet"
-            )
+                raise click.ClickException(f"{name}: {verdict.problem}")
+            click.echo(f"{name}: {verdict.entries} entries hold, {trail.waiting(session)} not chained yet")
 
 
 @click.command()
@@ -269,13 +266,12 @@ def replay(settings: config.Settings, service: str) -> None:
 def _dead_letters(settings: config.Settings) -> Iterator[tuple[str, Any]]:
     from sqlalchemy import select
 
-    from shared.service import Runtime, discover
     from shared.tables import DeadLetterRow
 
-    for service in discover().values():
-        with Runtime(service, settings).database.read() as session:
+    for running in _runtimes(settings):
+        with running.database.read() as session:
             for row in session.scalars(select(DeadLetterRow).order_by(DeadLetterRow.id)):
-                yield service.name, row
+                yield running.service.name, row
 
 
 def _release(settings: config.Settings, service: str, number: int, verb: str) -> None:

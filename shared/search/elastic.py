@@ -36,6 +36,7 @@ from shared.search.documents import FORMAT, prepare
 from shared.search.port import (
     FACET_VALUES,
     KEYWORDS,
+    MARK_ID,
     POSITIONED,
     STREAMS,
     AllOf,
@@ -59,11 +60,10 @@ from shared.search.port import (
     Texts,
     Written,
     fingerprint,
+    held_version,
 )
 from shared.search.query import Aliases
 
-_VERSION_BITS = 40
-_MARK_ID = "\x00mark"
 _READ_SECONDS = 5.0
 _WRITE_SECONDS = 30.0
 _BULK_BYTES = 500_000
@@ -209,7 +209,7 @@ class ElasticIndex:
     def _set_mark(self, mark: int) -> None:
         answer = self._es.options(request_timeout=_WRITE_SECONDS, ignore_status=409).index(
             index=self._target(),
-            id=_MARK_ID,
+            id=MARK_ID,
             version=mark,
             version_type="external_gte",
             document={},
@@ -313,7 +313,7 @@ class ElasticIndex:
         with _guarded():
             answer = self._es.options(ignore_status=404).get(
                 index=self._target(),
-                id=_MARK_ID,
+                id=MARK_ID,
                 realtime=bool(self._draft),
                 preference=_PREFERENCE,
                 source=False,
@@ -400,7 +400,7 @@ def _batches(documents: Iterable[Prepared]) -> Iterator[_Actions]:
 
 
 def _action(item: Prepared) -> tuple[bytes, bytes]:
-    version = (item.epoch << _VERSION_BITS) | item.version
+    version = held_version(item.epoch, item.version)
     head = {"index": {"_id": item.id, "version": version, "version_type": "external"}}
     fields: dict[str, Any] = {"id": item.id, "order": item.order}
     fields["stored"] = b64encode(item.stored.encode()).decode()

@@ -29,6 +29,7 @@ from shared.search.documents import FORMAT, prepare
 from shared.search.port import (
     FACET_VALUES,
     KEYWORDS,
+    MARK_ID,
     POSITIONED,
     STREAMS,
     AllOf,
@@ -52,12 +53,11 @@ from shared.search.port import (
     Texts,
     Written,
     fingerprint,
+    held_version,
 )
 from shared.search.query import Aliases
 
 _HEAP = 15_000_000
-_MARK_ID = "\x00mark"
-_VERSION_BITS = 40
 _MAGIC = 1337
 _Place = tuple[int, Any]  # the order of a document and its address
 _FEW = 4
@@ -155,7 +155,7 @@ class EmbeddedIndex:
         held = generation.held([document.id for document in documents])
         stored = 0
         for document in documents:
-            version = (document.epoch << _VERSION_BITS) | document.version
+            version = held_version(document.epoch, document.version)
             if version > held.get(document.id, -1):
                 held[document.id] = version
                 stored += 1
@@ -164,7 +164,7 @@ class EmbeddedIndex:
                     self._writer.delete_documents_by_term("key", _key(document.id))
                     self._writer.add_document(item)
         with _guarded():
-            self._writer.delete_documents_by_term("key", _key(_MARK_ID))
+            self._writer.delete_documents_by_term("key", _key(MARK_ID))
             self._writer.add_document(_mark_document(mark))
             self._writer.commit()
         return Written(stored, len(documents) - stored)
@@ -348,8 +348,8 @@ def _document(item: Prepared, version: int) -> Any:
 
 def _mark_document(mark: int) -> Any:
     document = _tantivy().Document()
-    document.add_text("id", _MARK_ID)
-    document.add_integer("key", _key(_MARK_ID))
+    document.add_text("id", MARK_ID)
+    document.add_integer("key", _key(MARK_ID))
     document.add_unsigned("mark", mark)
     return document
 
@@ -418,7 +418,7 @@ class _Generation:
     @_guarded()
     def mark(self) -> int:
         """The mark of its last commit."""
-        query = _tantivy().Query.term_query(_schema(), "key", _key(_MARK_ID))
+        query = _tantivy().Query.term_query(_schema(), "key", _key(MARK_ID))
         places = [place for _, place in self._searcher.search(query, limit=1).hits]
         return int(self._searcher.fast_field_values("mark", places)[0] or 0) if places else 0
 

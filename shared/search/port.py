@@ -184,6 +184,16 @@ def census(rows: Iterable[tuple[str, int, int, bool]]) -> Census:
     return Census(count, digest)
 
 
+MARK_ID = "\x00mark"
+"""The id under which an index keeps its mark."""
+_VERSION_BITS = 40
+
+
+def held_version(epoch: int, version: int) -> int:
+    """Both in one number, as indexes compare them: a later epoch is newer, whatever its version."""
+    return (epoch << _VERSION_BITS) | version
+
+
 def fingerprint(id: str, epoch: int, version: int, deleted: bool) -> int:
     """64 bits that stand for one version of a document."""
     text = f"{id}\n{epoch}\n{version}\n{int(deleted)}".encode()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from shared.service import Runtime
+from shared.testing import World, on_real_engines
 from tests.platform.logs import KAFKA, NAMES, fresh_url
 
 
@@ -19,6 +19,11 @@ def log_url(request: pytest.FixtureRequest) -> str:
 def kafka_url() -> str:
     """A fresh log on Kafka. Where there is none the test is skipped; on the real engines it fails."""
     if not KAFKA:
-        real = os.environ.get("ACM_TEST_ENGINES") == "real"
-        (pytest.fail if real else pytest.skip)("ACM_KAFKA_BOOTSTRAP names no broker")
+        (pytest.fail if on_real_engines() else pytest.skip)("ACM_KAFKA_BOOTSTRAP names no broker")
     return fresh_url("kafka")
+
+
+@pytest.fixture
+def accounts(made: World) -> Runtime:
+    """Who publishes, in the world that a suite has made."""
+    return made.runtimes["accounts"]

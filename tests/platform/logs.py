@@ -17,7 +17,7 @@ from shared.inbox import Consumer
 from shared.log.kafka import Address
 from shared.service import Runtime
 from shared.tables import EventRow
-from shared.testing import World, world
+from shared.testing import World, fresh_name, world
 
 EMBEDDED = "embedded"
 KAFKA = os.environ.get("ACM_KAFKA_BOOTSTRAP", "")
@@ -36,7 +36,7 @@ FACTS: dict[str, Any] = {
 
 def fresh_url(name: str, servers: str = KAFKA) -> str:
     """A log in which nothing was published yet."""
-    return EMBEDDED if name == EMBEDDED else f"kafka://{servers}/{'t' + new_id().replace('-', '')}"
+    return EMBEDDED if name == EMBEDDED else f"kafka://{servers}/{fresh_name()}"
 
 
 @contextmanager

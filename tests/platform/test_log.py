@@ -29,12 +29,6 @@ def made(tmp_path: Path, log_url: str) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
-def accounts(made: World) -> Runtime:
-    """Who publishes."""
-    return made.runtimes["accounts"]
-
-
 def consumer(made: World, name: str, seen: Seen) -> Consumer:
     """A consumer of `accounts` that notes what takes effect."""
     running = made.runtimes["portal"]

@@ -38,12 +38,6 @@ def made(tmp_path: Path, kafka_url: str) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture
-def accounts(made: World) -> Runtime:
-    """Who publishes."""
-    return made.runtimes["accounts"]
-
-
 def another_relay(running: Runtime) -> KafkaRelay:
     """A second relay of the same service, as another process has it."""
     address = Address.parse(running.settings.log_url("accounts"))
