@@ -82,20 +82,24 @@ def make_schema(held: Database) -> None:
     if held.is_sqlite:
         return
     with held.engine.execution_options(acm_write=True).begin() as connection:
-        if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": held.service}) is not None:
-            return
-        role = f"acm_{held.service}"
-        may = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
-        owner = ""
-        if connection.scalar(text(may)):
-            # Roles belong to the whole server: another database's migration may have made it just now.
-            connection.execute(
-                text(
-                    f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN;"
-                    " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-                )
+        if connection.scalar(text("SELECT to_regnamespace(:name)"), {"name": held.service}) is None:
+            _create_schema(held.service, connection)
+    # Connections act as the schema's owner from their start: also those opened while another process made it.
+    held.engine.dispose()
+
+
+def _create_schema(service: str, connection: Connection) -> None:
+    role = f"acm_{service}"
+    may = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+    owner = ""
+    if connection.scalar(text(may)):
+        # Roles belong to the whole server: another database's migration may have made it just now.
+        connection.execute(
+            text(
+                f"DO $$ BEGIN CREATE ROLE {role} NOLOGIN;"
+                " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
             )
-            connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
-            owner = f"AUTHORIZATION {role}"
-        connection.execute(text(f"CREATE SCHEMA {held.service} {owner}"))
-    held.engine.dispose()  # connections act as the schema's owner from their start
+        )
+        connection.execute(text(f"GRANT {role} TO CURRENT_USER"))
+        owner = f"AUTHORIZATION {role}"
+    connection.execute(text(f"CREATE SCHEMA {service} {owner}"))

@@ -19,7 +19,7 @@ from services.accounts.service import SERVICE
 from shared import clock, db
 from shared.config import Settings
 from shared.db import Database, is_locked
-from shared.migrations import migrate
+from shared.migrations import make_schema, migrate
 from shared.tables import AuditRow, IdempotencyRow
 from shared.testing import World, fresh_database, on_real_engines
 
@@ -169,6 +169,18 @@ def test_two_processes_may_prepare_a_database_at_once(empty: str) -> None:
     assert [command.wait() for command in commands] == [0, 0]
     with Database("accounts", empty).read() as session:
         assert session.scalar(select(func.count(AuditRow.id))) == 0
+
+
+def test_what_a_process_makes_that_connected_before_another_made_the_schema_is_its_owner_s(empty: str) -> None:
+    early = Database("accounts", empty)
+    if early.is_sqlite:
+        pytest.skip("SQLite has no owners")
+    with early.read() as session:
+        session.execute(text("SELECT 1"))
+    make_schema(Database("accounts", empty))
+    make_schema(early)
+    with early.read() as session:
+        assert session.scalar(text("SELECT current_user")) == "acm_accounts"
 
 
 def test_a_writer_that_stands_still_loses_its_turn(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
