@@ -1,0 +1,1 @@
+"""Proposals: written from evidence, approved beyond doubt, tracked to the result."""

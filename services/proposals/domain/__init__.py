@@ -1,0 +1,1 @@
+"""Pure rules of proposals: workflows, content, approvals, citations, pitches, figures."""
