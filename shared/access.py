@@ -291,6 +291,28 @@ def _drafts(who: Actor, it: Subject) -> bool:
     return (wrote or who.seat(it.client_id)) and who.scope.reads(it.client_id, label, it.recipients)
 
 
+def _making(who: Actor, it: Subject) -> bool:
+    """Proposals in the making are their author's, the client's team's and those people's who lead it.
+
+    One of no client is the directors' besides its author. The author of a RED one need not be named.
+    """
+    wrote = who.id in it.author_ids
+    label = STRICT if wrote and it.label == RED else it.label
+    return (wrote or _writes(who, it)) and who.scope.reads(it.client_id, label, it.recipients)
+
+
+def _writes(who: Actor, it: Subject) -> bool:
+    if it.client_id is None:
+        return who.id in it.author_ids or "director" in who.roles
+    return who.scope.clears(it.client_id)
+
+
+def _approves(who: Actor, it: Subject) -> bool:
+    if it.client_id is None:
+        return bool(who.roles & {"director", "leadership"})
+    return "director" in who.roles or who.seat(it.client_id, ("AM", "AD"))
+
+
 def _authors_or_judges(who: Actor, it: Subject) -> bool:
     return who.id in it.author_ids or _judges(who, it)
 
@@ -321,6 +343,16 @@ RULES: dict[str, Rule] = {
     "draft.change": lambda who, it: _drafts(who, it) and _works_on(who, it),
     "source.read": _readable(lambda who, it: True),
     "source.manage": _works_on,
+    "proposal.read": _readable(lambda who, it: True),
+    "proposal.making.read": _making,
+    "proposal.create": _works_on,
+    "proposal.change": _writes,
+    "proposal.withdraw": lambda who, it: _writes(who, it) or who.id in it.author_ids,
+    # Which of the approvals that are needed is theirs to give, the rules for approving say.
+    "proposal.approve": _four_eyes(_approves),
+    "proposal.judge": _judges,
+    "proposal.override": lambda who, it: "director" in who.roles or who.seat(it.client_id, ("AD",)),
+    "proposal.discuss": lambda who, it: True,
     "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
 }
 
@@ -366,6 +398,23 @@ def drafts(
     kept = case((and_(wrote, label == RED), STRICT), else_=label)
     seen = readable(who.scope, client=client, label=kept, is_recipient=is_recipient)
     return and_(or_(wrote, client.in_(seats)), seen)
+
+
+def making(
+    who: Actor,
+    *,
+    client: SQLColumnExpression[Any],
+    label: SQLColumnExpression[Any],
+    author: SQLColumnExpression[Any],
+    is_recipient: ColumnElement[bool] | None = None,
+) -> ColumnElement[bool]:
+    """`proposal.making.read` as an SQL condition."""
+    wrote = author == who.id
+    cleared = true() if who.scope.everything else client.in_(sorted(who.scope.cleared))
+    of_none = client.is_(None) if "director" in who.roles else false()
+    kept = case((and_(wrote, label == RED), STRICT), else_=label)
+    seen = readable(who.scope, client=client, label=kept, is_recipient=is_recipient)
+    return and_(or_(wrote, and_(client.is_not(None), cleared), of_none), seen)
 
 
 def listed(scope: Scope, client: SQLColumnExpression[Any]) -> ColumnElement[bool]:

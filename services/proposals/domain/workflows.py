@@ -96,11 +96,11 @@ EDITABLE: dict[str, dict[str, str]] = {
 }
 UNDER_REVIEW: dict[str, str] = {INTERNAL: "in_review", CLIENT: "in_review", PITCH: "rehearsal"}
 LEAVES_THE_HOUSE: dict[str, frozenset[str]] = {
-    INTERNAL: frozenset({"submit"}),
+    INTERNAL: frozenset(),
     CLIENT: frozenset({"send", "present"}),
     PITCH: frozenset({"submit", "present"}),
 }
-"""Verbs that a doubtful citation blocks until somebody decided: they show it to whom it is for."""
+"""Verbs that a doubtful citation blocks until somebody decided: they show it to the client."""
 
 UNSUBMITTED = frozenset({"draft", "invited", "go", "no_go", "briefed", "strategy", "creative"})
 """States in which only the team reads it: it is in the making."""
@@ -109,8 +109,8 @@ LOST = frozenset({"declined", "lost", "rejected"})
 CLOSED = WON | LOST | {"withdrawn", "no_go", "debriefed"}
 BOARD = (
     "draft", "invited", "go", "briefed", "strategy", "creative", "rehearsal", "in_review", "approved",
-    "submitted", "sent", "presented", "shortlisted", "renegotiating", "accepted", "won", "adopted", "declined", "lost",
-    "rejected", "no_go", "debriefed", "withdrawn",
+    "submitted", "sent", "presented", "shortlisted", "renegotiating", "accepted", "won", "adopted",
+    "declined", "lost", "rejected", "no_go", "debriefed", "withdrawn",
 )  # fmt: skip
 """Every state of every kind, in the order of the director's board."""
 
