@@ -47,6 +47,7 @@ class Proposal(Shape):
     waiting_for: list[str] = field(default_factory=list)
     family_id: str = ""
     alternative: str = ""
+    result: str = ""
     outcome_reason: str = ""
     decisions: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
