@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 import marshmallow as ma
 from flask import Response
 
-from services.search import commands, domain, store
+from services.search import commands, store
 from shared import clock, http
 from shared.pages import in_language
 from shared.pages import lazy_gettext as _
 from shared.pages.language import language
 from shared.pages.terms import STATES, term
+from shared.spreadsheet import BYTE_ORDER_MARK, csv_lines
 
-BYTE_ORDER_MARK = "\ufeff"
 COLUMNS = (
     _("Kind"), _("Title"), _("Client"), _("Part"), _("Method"), _("Label"), _("State"), _("Source"),
     _("Reliability"), _("Credibility"), _("Collected"), _("Valid from"), _("Valid until"), _("Text"),
@@ -167,13 +167,13 @@ def export_documents(args: dict[str, Any]) -> Response:
     commands.note_export(http.uow(), question, total=total)
     zone = ZoneInfo(running.settings.timezone)
     spoken = language()
-    head = BYTE_ORDER_MARK + domain.csv_lines([[str(title) for title in COLUMNS]])
+    head = BYTE_ORDER_MARK + csv_lines([[str(title) for title in COLUMNS]])
 
     def lines() -> Iterator[str]:
         yield head
         for hits in store.everything(running, who.id, question):
             with in_language(spoken):
-                text = domain.csv_lines(_cells(hit, zone) for hit in hits)
+                text = csv_lines(_cells(hit, zone) for hit in hits)
             yield text
 
     answer = Response(lines(), mimetype="text/csv")

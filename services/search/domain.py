@@ -1,15 +1,12 @@
-"""What can be asked of search, and how what was found leaves as a spreadsheet. Pure values and rules."""
+"""What can be asked of search. Pure values and rules."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-KINDS = ("client", "finding", "source")
+KINDS = ("client", "finding", "source", "proposal")
 PARTS = (
     "company_basics", "business_philosophy", "market_status", "marketing_plan", "competitor", "dealer",
     "end_user", "product",
@@ -22,9 +19,8 @@ _PAGES = {
     "client": "/accounts/clients/",
     "finding": "/intelligence/findings/",
     "source": "/intelligence/sources/",
+    "proposal": "/proposals/",
 }
-_CONTROLS = ("\t", "\r", "\n")
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +45,3 @@ class Question:
 def page_of(kind: str, key: str) -> str:
     """The path of a record's page."""
     return _PAGES[kind] + quote(key, safe="")
-
-
-# --- spreadsheets ------------------------------------------------------------------------------------------
-
-
-def cell(value: object) -> str:
-    """A value as a cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_CONTROLS) or text.lstrip().startswith(_FORMULA) else text
-
-
-def csv_lines(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV (RFC 4180), each cell escaped."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([cell(value) for value in row] for row in rows)
-    return text.getvalue()

@@ -8,6 +8,7 @@ from typing import Any
 from contracts.accounts import Client
 from contracts.event import Event
 from contracts.intelligence import RED, Finding, RestrictedFinding, Source
+from contracts.proposals import Proposal, RestrictedProposal
 from services.search import commands, projections
 from services.search.projections import Facts
 from shared.inbox import Fold
@@ -27,9 +28,20 @@ def _keep_unless_red(uow: UnitOfWork, event: Event, shape: Finding) -> None:
         _keep_finding(uow, event, shape)
 
 
+_keep_proposal = _keeping(projections.of_proposal)
+
+
+def _keep_proposal_unless_red(uow: UnitOfWork, event: Event, shape: Proposal) -> None:
+    # What a TLP:RED proposal says comes as a RestrictedProposal.
+    if shape.label != RED:
+        _keep_proposal(uow, event, shape)
+
+
 handlers = (
     Fold(Client, _keeping(projections.of_client), commands.drop),
     Fold(Source, _keeping(projections.of_source), commands.drop),
     Fold(Finding, _keep_unless_red, commands.drop),
     Fold(RestrictedFinding, _keep_finding, commands.drop),
+    Fold(Proposal, _keep_proposal_unless_red, commands.drop),
+    Fold(RestrictedProposal, _keep_proposal, commands.drop),
 )

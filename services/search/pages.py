@@ -48,6 +48,7 @@ SORTS = {
 }
 SHOWN_VALUES = 8
 SUGGESTIONS = 8
+PICKS = 10
 BEGINNING = 160
 
 
@@ -115,6 +116,19 @@ def suggest() -> str:
         "suggest.html",
         items=[{"title": item.title, "url": item.url, "kind": term(item.kind, "kind")} for item in found],
     )
+
+
+@pages.get("/panels/pick")
+def pick() -> str:
+    """What was found of one kind, as buttons: a page of another service takes a record in without leaving."""
+    typed = {name: request.args.get(name, "") for name in ("q", "kind", "client_id")}
+    try:
+        args = store.SearchArgs().load(
+            {name: value for name, value in typed.items() if value} | {"limit": PICKS}
+        )
+    except ma.ValidationError:
+        return render_template("pick.html", hits=[])
+    return render_template("pick.html", hits=[_shown(hit) for hit in store.asked(args).items])
 
 
 def _shown(hit: store.Hit) -> dict[str, Any]:

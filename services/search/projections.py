@@ -10,9 +10,14 @@ from datetime import datetime
 
 from contracts.accounts import Client
 from contracts.intelligence import Finding, Source
+from contracts.proposals import Proposal
 
-CLIENT, FINDING, SOURCE = "client", "finding", "source"
+CLIENT, FINDING, SOURCE, PROPOSAL = "client", "finding", "source", "proposal"
 SEARCHED_STATES = ("submitted", "verified", "disputed")
+SEARCHED_PROPOSALS = (
+    "in_review", "approved", "sent", "presented", "renegotiating", "accepted", "declined", "adopted",
+    "rejected", "rehearsal", "submitted", "shortlisted", "won", "lost", "debriefed",
+)  # fmt: skip
 GREEN, AMBER, STRICT, CLEAR = "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:CLEAR"
 
 
@@ -91,6 +96,29 @@ def of_finding(finding: Finding) -> Facts:
         verified_at=_instant(finding.verified_at),
         state=finding.state,
         owner=finding.author_id,
+    )
+
+
+def of_proposal(proposal: Proposal) -> Facts:
+    """A proposal once it was submitted; in the making, or given up, only its key. What it cites is not
+    told.
+    """
+    if proposal.state not in SEARCHED_PROPOSALS:
+        return Facts(kind=PROPOSAL, id=proposal.id, deleted=True)
+    texts = [text for one in proposal.sections for text in (one["heading"], one["body"]) if text]
+    return Facts(
+        kind=PROPOSAL,
+        id=proposal.id,
+        client_id=proposal.client_id,
+        label=proposal.label,
+        recipients=sorted(proposal.recipients),
+        title=proposal.title,
+        body="\n".join(texts),
+        names=[proposal.number],
+        valid_until=proposal.valid_until or "",
+        collected_at=_instant(proposal.state_since),
+        state=proposal.state,
+        owner=proposal.owner_id,
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from services.search import domain
 from services.search.domain import Question
-from services.search.projections import CLIENT, SOURCE
+from services.search.projections import CLIENT, PROPOSAL, SOURCE
 from services.search.store.index import index_of, unavailable
 from services.search.store.rows import Document, Rebuilds
 from shared import clock
@@ -278,7 +278,7 @@ def sees(scope: Scope, row: Document) -> bool:
 def _freshness(row: Document, now: datetime) -> float | None:
     """0–100, of a finding, since it was last verified, else collected."""
     since = row.verified_at or row.collected_at
-    if since is None:
+    if since is None or row.kind == PROPOSAL:
         return None
     lifetime, delta = LIFETIMES.get(row.part, LIFETIME)
     return decay(100.0, (now - since) / timedelta(days=1), lifetime, delta)

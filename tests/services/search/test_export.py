@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from services.search import domain
+from shared.spreadsheet import cell
 from shared.tables import AuditRow
 from shared.testing import world as make_world
 from tests.services.search.conftest import EXPORT, Desk, furnish
@@ -51,7 +51,7 @@ def test_formulas_are_taken_for_text_and_lines_stay_in_their_cell(desk: Desk) ->
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", " =1", "\t=1", "＝1", "\r1"])
 def test_no_cell_begins_a_formula(text: str) -> None:
-    assert domain.cell(text).startswith("'")
+    assert cell(text).startswith("'")
 
 
 def test_columns_speak_the_readers_language(desk: Desk) -> None:
