@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -18,11 +19,10 @@ from services.proposals.commands.fields import (
     SpentFields,
     identifier,
 )
-from services.proposals.domain import approvals, content, pitching, workflows
-from services.proposals.domain.templates import LANGUAGES, TEMPLATES, template
+from services.proposals.domain import approvals, pitching, workflows
+from services.proposals.domain.templates import LANGUAGES, TEMPLATES, sections_of
 from shared import http
 from shared.http import ApiBlueprint
-from shared.problem import invalid
 from shared.uow import UnitOfWork
 
 api = ApiBlueprint("proposals", "Internal, client and pitch proposals, tracked to their result.")
@@ -202,14 +202,6 @@ def create_proposal(body: dict[str, Any]) -> Any:
     unit = http.uow()
     row = commands.create(unit, currency=http.runtime().settings.currency, **body)
     return _answer(unit, row, created=True)
-
-
-def sections_of(chosen: str, kind: str, language: str) -> list[dict[str, Any]]:
-    """The sections that a template begins with. Raises 422 for one that there is not."""
-    found = template(chosen, kind, language)
-    if found is None:
-        raise invalid({"template": "There is no such template."})
-    return [{"heading": heading, "body": prompt, "citations": []} for heading, prompt in found.sections]
 
 
 @api.route("/proposals/<proposal_id>", methods=["GET"])
@@ -542,9 +534,7 @@ def read_changes(args: dict[str, Any], proposal_id: str, version: int) -> Any:
     session, who = http.reader(), http.actor()
     row = store.proposal(session, proposal_id, who)
     commands.note_reads(http.uow, [row])
-    before = store.stated(session, who, row, args["since"])
-    after = store.stated(session, who, row, version)
-    return {"sections": content.section_changes(before.sections, after.sections)}
+    return {"sections": store.changes(session, who, row, args["since"], version)}
 
 
 class CommentFields(ma.Schema):
@@ -911,3 +901,134 @@ def list_templates(args: dict[str, Any]) -> Any:
         if all(args[name] in (None, getattr(one, name)) for name in ("kind", "language"))
     ]
     return {"items": found, "next": None}
+
+
+# --- what directors track ----------------------------------------------------------------------------------
+
+
+class ColumnSchema(ma.Schema):
+    """The proposals in a state, those that wait longest first; `count`: how many there are."""
+
+    state = ma.fields.String()
+    count = ma.fields.Integer()
+    items = ma.fields.List(ma.fields.Nested(ProposalSummary))
+
+
+class BoardSchema(ma.Schema):
+    """The board."""
+
+    columns = ma.fields.List(ma.fields.Nested(ColumnSchema))
+    as_of = http.Instant()
+
+
+class BoardArgs(ProposalListArgs):
+    """Which proposals; `limit`: at most so many in each column."""
+
+    limit = ma.fields.Integer(load_default=20, validate=ma.validate.Range(1, 100))
+
+
+@api.route("/board", methods=["GET"])
+@api.arguments(BoardArgs, location="query")
+@api.response(200, BoardSchema)
+def read_board(args: dict[str, Any]) -> dict[str, Any]:
+    """Where every proposal stands that you may see."""
+    session, who = http.reader(), http.actor()
+    columns = store.board(session, who, filter_of(args), limit=args["limit"])
+    commands.note_reads(http.uow, [item for column in columns for item in column.items])
+    return {"columns": columns, "as_of": who.now}
+
+
+class ReportArgs(ProposalListArgs):
+    """Which proposals; what was decided from `from` until before `to` (default: the last 365 days)."""
+
+    since = http.Instant(dates=True, load_default=None, data_key="from")
+    until = http.Instant(dates=True, load_default=None, data_key="to")
+
+
+class RateSchema(ma.Schema):
+    """What was won and lost; `few`: fewer than ten cases, so the rate says little."""
+
+    key = ma.fields.String()
+    won = ma.fields.Integer()
+    lost = ma.fields.Integer()
+    decided = ma.fields.Integer()
+    rate = Exact("0", "1", 4, allow_none=True)
+    few = ma.fields.Boolean()
+
+
+class WinRatesSchema(ma.Schema):
+    """Win rates by kind, client, industry, author and competing agency."""
+
+    kind = ma.fields.List(ma.fields.Nested(RateSchema))
+    client = ma.fields.List(ma.fields.Nested(RateSchema))
+    industry = ma.fields.List(ma.fields.Nested(RateSchema))
+    author = ma.fields.List(ma.fields.Nested(RateSchema))
+    competitor = ma.fields.List(ma.fields.Nested(RateSchema))
+
+
+class CycleSchema(ma.Schema):
+    """How long proposals stayed in a state, on average."""
+
+    kind = ma.fields.String()
+    state = ma.fields.String()
+    count = ma.fields.Integer()
+    mean_hours = Exact("0", "1000000000", 2)
+
+
+class AgeingSchema(ma.Schema):
+    """How many open ones have been in a state for up to 7, 14, 30, 60 and more days."""
+
+    state = ma.fields.String()
+    counts = ma.fields.List(ma.fields.Integer())
+
+
+class LoadSchema(ma.Schema):
+    """What somebody looks after."""
+
+    person_id = ma.fields.String()
+    open = ma.fields.Integer()
+    late = ma.fields.Integer()
+
+
+class ForecastSchema(ma.Schema):
+    """What is open, what it comes to by its probability, and how good past guesses were (0 is perfect)."""
+
+    count = ma.fields.Integer()
+    amount = Money()
+    guessed = ma.fields.Integer()
+    weighted = Money()
+    brier = Exact("0", "1", 4, allow_none=True)
+    brier_of = ma.fields.Integer()
+    few = ma.fields.Boolean()
+
+
+class PitchCostSchema(ma.Schema):
+    """What pitches cost, by how they ended."""
+
+    result = ma.fields.String()
+    count = ma.fields.Integer()
+    cost = Money()
+
+
+class ReportSchema(ma.Schema):
+    """The figures that you may know."""
+
+    since = http.Instant(data_key="from")
+    until = http.Instant(data_key="to")
+    win_rates = ma.fields.Nested(WinRatesSchema)
+    cycle_times = ma.fields.List(ma.fields.Nested(CycleSchema))
+    ageing = ma.fields.List(ma.fields.Nested(AgeingSchema))
+    workload = ma.fields.List(ma.fields.Nested(LoadSchema))
+    forecast = ma.fields.Nested(ForecastSchema)
+    pitch_costs = ma.fields.List(ma.fields.Nested(PitchCostSchema))
+
+
+@api.route("/report", methods=["GET"])
+@api.arguments(ReportArgs, location="query")
+@api.response(200, ReportSchema)
+def read_report(args: dict[str, Any]) -> store.Report:
+    """Win rates, cycle times, ageing, workload, forecast, cost of pitches, of what you may see."""
+    who = http.actor()
+    until = args["until"] or who.now + timedelta(seconds=1)
+    since = args["since"] or until - timedelta(days=365)
+    return store.report(http.reader(), who, filter_of(args), since=since, until=until)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.proposals import api, store
+from services.proposals import api, pages, store
 from services.proposals.handlers import handlers
 from shared.service import Service
 
@@ -13,5 +13,6 @@ SERVICE = Service(
     tables=store.Base.metadata,
     published=[store.Proposal, store.Pitch],
     api=[api.api],
+    pages=[pages.pages],
     handlers=handlers,
 )

@@ -75,6 +75,14 @@ TOPOLOGY = (
         ),
     ),
     Section(
+        _("Proposals"),
+        (
+            Entry(_("All proposals"), "/proposals/", "file-text"),
+            Entry(_("Board"), "/proposals/board", "list-details"),
+            Entry(_("Report"), "/proposals/report", "chart-bar"),
+        ),
+    ),
+    Section(
         _("Supervision"),
         (Entry(_("Audit trail"), "/audit", "shield-check", _any_of("auditor", "administrator")),),
     ),

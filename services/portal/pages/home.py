@@ -19,7 +19,7 @@ from shared.pages.language import local
 from shared.problem import forbidden
 
 SOON = timedelta(days=14)
-AUDITED = ("portal", "accounts", "intelligence", "search")
+AUDITED = ("portal", "accounts", "intelligence", "proposals", "search")
 
 
 @pages.get("/")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from services.proposals.domain.workflows import CLIENT, INTERNAL, PITCH
+from shared.problem import invalid
 
 LANGUAGES = ("zh", "en")
 
@@ -137,3 +139,11 @@ TEMPLATES: tuple[Template, ...] = (
 def template(template_id: str, kind: str, language: str) -> Template | None:
     """The template of a kind in a language, or None where there is none."""
     return next((t for t in TEMPLATES if (t.id, t.kind, t.language) == (template_id, kind, language)), None)
+
+
+def sections_of(template_id: str, kind: str, language: str) -> list[dict[str, Any]]:
+    """The sections that a template begins with. Raises 422 for one that there is not."""
+    found = template(template_id, kind, language)
+    if found is None:
+        raise invalid({"template": "There is no such template."})
+    return [{"heading": heading, "body": prompt, "citations": []} for heading, prompt in found.sections]

@@ -65,8 +65,29 @@ def upgrade() -> None:
         "proposals_board", "proposals", ["state", "state_since", "id", "client_id", "label", "author_id"]
     )
     op.create_index("proposals_client", "proposals", ["client_id", "id"])
-    op.create_index("proposals_closed", "proposals", ["closed_at", "state", "id"])
+    op.create_index(
+        "proposals_decided",
+        "proposals",
+        ["result", "closed_at", "kind", "client_id", "author_id", "label", "state", "probability", "id"],
+    )
     op.create_index("proposals_due", "proposals", ["due_at", "state", "id"])
+    op.create_index(
+        "proposals_open",
+        "proposals",
+        [
+            "state",
+            "owner_id",
+            "due_at",
+            "state_since",
+            "kind",
+            "client_id",
+            "label",
+            "author_id",
+            "amount_cents",
+            "probability",
+            "id",
+        ],
+    )
     op.create_index("proposals_owner", "proposals", ["owner_id", "state", "id"])
     op.create_table(
         "approvals",
@@ -145,6 +166,7 @@ def upgrade() -> None:
         sa.Column("left_at", UtcDateTime),
         sa.Column("seconds", sa.BigInteger),
     )
+    op.create_index("steps_left", "steps", ["left_at", "proposal_id", "state", "seconds"])
     op.create_table(
         "citations",
         sa.Column("section_id", sa.String(36), sa.ForeignKey("sections.id"), primary_key=True),

@@ -16,6 +16,7 @@ from services.proposals.store.queries import (
     proposals,
     section,
     stands_as,
+    steps_of,
     visible_findings,
 )
 from services.proposals.store.rows import (
@@ -33,6 +34,7 @@ from services.proposals.store.rows import (
     Section,
     Step,
 )
+from services.proposals.store.tracking import AGES, Column, Rate, Report, board, report
 from services.proposals.store.views import (
     Happened,
     PitchView,
@@ -41,6 +43,7 @@ from services.proposals.store.views import (
     Turn,
     Version,
     Warned,
+    changes,
     conflicts,
     happenings,
     pitch_view,
@@ -56,9 +59,11 @@ from services.proposals.store.views import (
 )
 
 __all__ = [
+    "AGES",
     "Approval",
     "Base",
     "Citation",
+    "Column",
     "Comment",
     "Competitor",
     "Counter",
@@ -71,6 +76,8 @@ __all__ = [
     "PitchView",
     "Proposal",
     "ProposalView",
+    "Rate",
+    "Report",
     "Section",
     "SectionView",
     "Step",
@@ -78,6 +85,8 @@ __all__ = [
     "Version",
     "Warned",
     "approvals_of",
+    "board",
+    "changes",
     "citing",
     "comment",
     "comments",
@@ -92,11 +101,13 @@ __all__ = [
     "pitch_view",
     "proposal",
     "proposals",
+    "report",
     "section",
     "section_at",
     "section_view",
     "stands_as",
     "stated",
+    "steps_of",
     "turns",
     "undecided",
     "verbs",

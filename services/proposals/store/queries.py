@@ -20,6 +20,7 @@ from services.proposals.store.rows import (
     Proposal,
     Recipient,
     Section,
+    Step,
 )
 from shared import access
 from shared.problem import missing
@@ -165,6 +166,11 @@ def stands_as(who: access.Actor, row: Proposal) -> frozenset[str]:
     }
     leads = {"director"} if row.client_id is not None else {"director", "leadership"}
     return frozenset(seats | ({approvals.DIRECTOR} if who.roles & leads else set()))
+
+
+def steps_of(row: Proposal) -> Select[Step]:
+    """Where a proposal was, and how long, in order."""
+    return select(Step).where(Step.proposal_id == row.id).order_by(Step.place)
 
 
 def comments(session: Session, row: Proposal) -> list[Comment]:

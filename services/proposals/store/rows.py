@@ -129,7 +129,33 @@ class Proposal(Base):
         Index("proposals_board", "state", "state_since", "id", "client_id", "label", "author_id"),
         Index("proposals_owner", "owner_id", "state", "id"),
         Index("proposals_due", "due_at", "state", "id"),
-        Index("proposals_closed", "closed_at", "state", "id"),
+        # The report reads these and no row.
+        Index(
+            "proposals_decided",
+            "result",
+            "closed_at",
+            "kind",
+            "client_id",
+            "author_id",
+            "label",
+            "state",
+            "probability",
+            "id",
+        ),
+        Index(
+            "proposals_open",
+            "state",
+            "owner_id",
+            "due_at",
+            "state_since",
+            "kind",
+            "client_id",
+            "label",
+            "author_id",
+            "amount_cents",
+            "probability",
+            "id",
+        ),
     )
 
     @property
@@ -268,6 +294,7 @@ class Step(Base):
     entered_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     seconds: Mapped[int | None] = mapped_column(BigInteger)
+    __table_args__ = (Index("steps_left", "left_at", "proposal_id", "state", "seconds"),)
 
 
 class Counter(Base):

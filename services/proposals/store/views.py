@@ -333,6 +333,14 @@ def stated(session: Session, who: access.Actor, row: Proposal, version: int) -> 
     return said
 
 
+def changes(
+    session: Session, who: access.Actor, row: Proposal, since: int, version: int
+) -> list[content.SectionChange]:
+    """What became of each section between two versions that the reader may know."""
+    before, after = (stated(session, who, row, number) for number in (since, version))
+    return content.section_changes(before.sections, after.sections)
+
+
 def section_at(session: Session, row: Proposal, section_id: str, version: int) -> str:
     """The text of a section at a version of its own, or as it is now where that was never told."""
     for event in reversed(units.history(session, row.id)):

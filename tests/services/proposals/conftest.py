@@ -121,11 +121,11 @@ def kind(answer: Any) -> str:
 
 
 @contextmanager
-def small_world(home: Path, *more: str) -> Iterator[World]:
+def small_world(home: Path, *more: str, **settings: Any) -> Iterator[World]:
     """The services that proposals need, on a fresh home."""
     installed = discover()
     names = ("accounts", "portal", "intelligence", "proposals", *more)
-    world = World(home, [installed[name] for name in names])
+    world = World(home, [installed[name] for name in names], **settings)
     try:
         world.found()
         yield world
