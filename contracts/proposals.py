@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from contracts.event import Shape, happening
+from contracts.event import HAPPENINGS, Shape, happening
 
 TOPIC = "proposals"
+RESTRICTED_TOPIC = "proposals.restricted"
+RED = "TLP:RED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,23 @@ class Proposal(Shape):
     decisions: list[dict[str, Any]] = field(default_factory=list)
     version: int = 0
 
+    def parts(self) -> tuple[Shape, ...]:
+        """Of a TLP:RED proposal: that there is one; and, on the topic that only search reads, what it
+        says.
+        """
+        if self.label != RED:
+            return (self,)
+        told = replace(self, title="", sections=[], budget={}, amount="0.00", outcome_reason="", decisions=[])
+        return told, RestrictedProposal(**self.to_dict())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestrictedProposal(Proposal):
+    """All of a TLP:RED proposal."""
+
+    TOPIC = RESTRICTED_TOPIC
+    NAME = "restricted_proposal"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pitch(Shape):
@@ -81,6 +100,28 @@ class Pitch(Shape):
     winner: str = ""
     debrief: dict[str, Any] = field(default_factory=dict)
     version: int = 0
+
+    def parts(self) -> tuple[Shape, ...]:
+        """Of a TLP:RED proposal's pitch only that there is one; the whole travels apart."""
+        if self.label != RED:
+            return (self,)
+        told = Pitch(
+            id=self.id,
+            proposal_id=self.proposal_id,
+            client_id=self.client_id,
+            label=self.label,
+            recipients=self.recipients,
+            version=self.version,
+        )
+        return told, RestrictedPitch(**self.to_dict())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestrictedPitch(Pitch):
+    """All of a TLP:RED proposal's pitch."""
+
+    TOPIC = RESTRICTED_TOPIC
+    NAME = "restricted_pitch"
 
 
 ProposalDrafted = happening(Proposal, "drafted", "a proposal was begun")
@@ -117,3 +158,7 @@ PitchWeighted = happening(Pitch, "weighted", "the weights of the criteria were l
 PitchScored = happening(Pitch, "scored", "a scorer gave points")
 PitchSpent = happening(Pitch, "spent", "hours or expenses were recorded")
 PitchDebriefed = happening(Pitch, "debriefed", "the result was talked through in both directions")
+_OPEN = [known for known in HAPPENINGS.values() if known.shape in (Proposal, Pitch)]
+for _known in _OPEN:
+    _shape = RestrictedProposal if _known.shape is Proposal else RestrictedPitch
+    happening(_shape, _known.name, f"TLP:RED: {_known.meaning}")

@@ -14,7 +14,8 @@ def of_finding(finding: Finding) -> dict[str, Any]:
         "client_id": finding.client_id,
         "label": finding.label,
         "recipients": sorted(finding.recipients),
-        "title": finding.title,
+        # What a TLP:RED finding says does not come here: its label stands for it.
+        "title": finding.title or finding.label,
         "state": finding.state,
         "author_id": finding.author_id,
         "valid_until": finding.valid_until,

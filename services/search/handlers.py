@@ -32,9 +32,11 @@ _keep_proposal = _keeping(projections.of_proposal)
 
 
 def _keep_proposal_unless_red(uow: UnitOfWork, event: Event, shape: Proposal) -> None:
-    # What a TLP:RED proposal says comes as a RestrictedProposal.
+    # What a TLP:RED proposal says comes as a RestrictedProposal, perhaps later: it may have been open before.
     if shape.label != RED:
         _keep_proposal(uow, event, shape)
+    else:
+        commands.withhold(uow, event, projections.PROPOSAL)
 
 
 handlers = (

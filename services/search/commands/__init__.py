@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.search.commands.documents import drop, keep
+from services.search.commands.documents import drop, keep, withhold
 from services.search.commands.exporting import note_export
 from services.search.commands.indexing import (
     after_restore,
@@ -23,4 +23,5 @@ __all__ = [
     "keep",
     "note_export",
     "wish_for_rebuild",
+    "withhold",
 ]

@@ -34,6 +34,13 @@ def keep(uow: UnitOfWork, event: Event, facts: Facts) -> None:
         _retouch(session, row.id)
 
 
+def withhold(uow: UnitOfWork, event: Event, kind: str) -> None:
+    """Of this version everyone is told only that it is there: until the whole arrives it is not found."""
+    row = uow.session.get(Document, event.key)
+    if row is not None and (row.epoch, row.version) < (event.epoch, event.version):
+        keep(uow, event, Facts(kind=kind, id=event.key, deleted=True))
+
+
 def drop(uow: UnitOfWork, marker: Event, key: str) -> None:
     """A restored source does not have this record any more: what is left is its tombstone.
 
