@@ -53,9 +53,9 @@ class BudgetLineSchema(ma.Schema):
     """One line of a budget and what it comes to."""
 
     item = ma.fields.String()
-    quantity = Exact("0", "1000000", 4)
+    quantity = Exact(0, 1_000_000, 4)
     unit_price = Money()
-    discount_percent = Exact("0", "100", 2)
+    discount_percent = Exact(0, 100, 2)
     net = Money()
 
 
@@ -63,7 +63,7 @@ class BudgetSchema(ma.Schema):
     """A budget and what it comes to, each line rounded once to the cent."""
 
     lines = ma.fields.List(ma.fields.Nested(BudgetLineSchema))
-    tax_percent = Exact("0", "100", 2)
+    tax_percent = Exact(0, 100, 2)
     gross = Money()
     discount = Money()
     net = Money()
@@ -620,7 +620,7 @@ class ScoredSchema(ma.Schema):
     criterion_id = ma.fields.String()
     name = ma.fields.String()
     weight = ma.fields.Integer()
-    mean = Exact("0", "10", 2)
+    mean = Exact(0, 10, 2)
     spread = ma.fields.Integer()
     discuss = ma.fields.Boolean()
 
@@ -630,7 +630,7 @@ class ScoringSchema(ma.Schema):
 
     scorers = ma.fields.Integer()
     is_open = ma.fields.Boolean()
-    total = Exact("0", "10", 2, allow_none=True)
+    total = Exact(0, 10, 2, allow_none=True)
     criteria = ma.fields.List(ma.fields.Nested(ScoredSchema))
 
 
@@ -780,7 +780,7 @@ class RuleSchema(ma.Schema):
     kinds = ma.fields.List(ma.fields.String())
     of_client = ma.fields.Boolean(allow_none=True)
     amount_from = Money(allow_none=True)
-    discount_over = Exact("0", "100", 2, allow_none=True)
+    discount_over = Exact(0, 100, 2, allow_none=True)
     labels = ma.fields.List(ma.fields.String())
 
 
@@ -952,7 +952,7 @@ class RateSchema(ma.Schema):
     won = ma.fields.Integer()
     lost = ma.fields.Integer()
     decided = ma.fields.Integer()
-    rate = Exact("0", "1", 4, allow_none=True)
+    rate = Exact(0, 1, 4, allow_none=True)
     few = ma.fields.Boolean()
 
 
@@ -972,7 +972,7 @@ class CycleSchema(ma.Schema):
     kind = ma.fields.String()
     state = ma.fields.String()
     count = ma.fields.Integer()
-    mean_hours = Exact("0", "1000000000", 2)
+    mean_hours = Exact(0, 1_000_000_000, 2)
 
 
 class AgeingSchema(ma.Schema):
@@ -997,7 +997,7 @@ class ForecastSchema(ma.Schema):
     amount = Money()
     guessed = ma.fields.Integer()
     weighted = Money()
-    brier = Exact("0", "1", 4, allow_none=True)
+    brier = Exact(0, 1, 4, allow_none=True)
     brier_of = ma.fields.Integer()
     few = ma.fields.Boolean()
 

@@ -12,7 +12,7 @@ from services.proposals.domain.budget import Budget, Line
 from services.proposals.domain.templates import LANGUAGES
 from shared import access, http
 
-MOST = Decimal("1000000000")
+MOST = 1_000_000_000
 LINES = 200
 
 
@@ -24,15 +24,18 @@ def identifier(**kwargs: Any) -> ma.fields.String:
 class Exact(ma.fields.Decimal):
     """A decimal between bounds with at most so many places; written as a string."""
 
-    def __init__(self, low: str, high: str | Decimal, places: int, **kwargs: Any) -> None:
-        between = ma.validate.Range(Decimal(low), Decimal(high))
-        super().__init__(as_string=True, validate=between, **kwargs)
+    def __init__(self, low: int, high: int, places: int, **kwargs: Any) -> None:
+        described = {"type": "string"} | kwargs.pop("metadata", {})
+        super().__init__(as_string=True, metadata=described, **kwargs)
+        # Not as a validator, which would be described as bounds of a number.
+        self._between = ma.validate.Range(low, high)
         self._most_places = places
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, float):
             value = repr(value)
         found = super()._deserialize(value, attr, data, **kwargs)
+        self._between(found)
         exponent = found.normalize().as_tuple().exponent
         if not isinstance(exponent, int) or -exponent > self._most_places:
             raise ma.ValidationError("Use fewer decimal places.")
@@ -48,7 +51,7 @@ class Money(ma.fields.Field[Decimal]):
             "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}},
         }
         super().__init__(metadata=described | kwargs.pop("metadata", {}), **kwargs)
-        self._amount = Exact("0", MOST, 2)
+        self._amount = Exact(0, MOST, 2)
 
     def _serialize(self, value: Decimal | None, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         if value is None:
@@ -79,16 +82,16 @@ class LineFields(ma.Schema):
     """One line of a budget."""
 
     item = http.Text(longest=300, shortest=1, required=True)
-    quantity = Exact("0", "1000000", 4, load_default=Decimal(1))
+    quantity = Exact(0, 1_000_000, 4, load_default=Decimal(1))
     unit_price = Money(required=True)
-    discount_percent = Exact("0", "100", 2, load_default=Decimal(0))
+    discount_percent = Exact(0, 100, 2, load_default=Decimal(0))
 
 
 class BudgetFields(ma.Schema):
     """A budget: lines with one rate of tax, in the agency's currency."""
 
     lines = ma.fields.List(Whole(LineFields), load_default=list, validate=ma.validate.Length(0, LINES))
-    tax_percent = Exact("0", "100", 2, load_default=Decimal(0))
+    tax_percent = Exact(0, 100, 2, load_default=Decimal(0))
 
     @ma.post_load
     def _reckon(self, data: dict[str, Any], **_: Any) -> Budget:
@@ -166,7 +169,7 @@ class SpentFields(ma.Schema):
     """Hours and expenses of a pitch."""
 
     on = ma.fields.Date(required=True)
-    hours = Exact("0", "10000", 2, load_default=Decimal(0))
+    hours = Exact(0, 10_000, 2, load_default=Decimal(0))
     hour_rate = Money()
     expenses = Money()
     note = http.Text(longest=500, load_default="")
