@@ -1,8 +1,9 @@
 """Reads the demo agency's files; pure: no database, no network, no clock of its own.
 
 The files under `data/` are TOML. Every record becomes the body of the API call that creates it
-(`/accounts/v1/…`, `/intelligence/v1/…`), except that ids are still symbolic: a username for a person, a slug
-for a client, source or finding. Whoever seeds replaces them by the ids that the services answer.
+(`/accounts/v1/…`, `/intelligence/v1/…`, `/proposals/v1/…`), except that ids are still symbolic: a username
+for a person, a slug for a client, source or finding. Whoever seeds replaces them by the ids that the
+services answer.
 
 Nothing ages: the files hold days (`collected_days_ago = 40`, `from_in_days = 21`), resolved against `today`,
 and texts may hold `{Y}`, `{Y-1}` or `{Y+1}`: the year in which the finding was collected, the one before, the
@@ -82,6 +83,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """Body of `POST /proposals/v1/proposals` (`client_id`: a client's slug, citations: findings' slugs).
+
+    `state` is where it ends up; `by` approves and decides, `second` approves besides. `pitch`: what a pitch
+    has besides its proposal. With `alternative_of` it begins as another proposal's alternative.
+    """
+
+    slug: str
+    body: dict[str, Any]
+    author: str
+    state: str
+    by: str | None
+    second: str | None
+    reason: str
+    note: str
+    alternative_of: str | None
+    comment: str
+    pitch: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Demo:
     """The whole agency. `agency`: name, english_name, slogan. Walls: bodies of `POST /accounts/v1/walls`."""
 
@@ -91,6 +113,7 @@ class Demo:
     walls: tuple[dict[str, Any], ...]
     sources: tuple[Source, ...]
     findings: tuple[Finding, ...]
+    proposals: tuple[Proposal, ...]
 
     def origin(self, source: str) -> str:
         """The independent origin behind a source: itself, unless it repeats another."""
@@ -112,6 +135,7 @@ def load(today: date, folder: Path = DATA) -> Demo:
         walls=tuple(accounts["walls"]),
         sources=tuple(_source(record) for record in _read(folder / "sources.toml")["sources"]),
         findings=tuple(finding for file in files for finding in _findings(_read(file), today)),
+        proposals=tuple(_proposal(record, today) for record in _read(folder / "proposals.toml")["proposals"]),
     )
     _check(demo)
     return demo
@@ -179,6 +203,48 @@ def _finding(record: dict[str, Any], file: dict[str, Any], today: date) -> Findi
     )
 
 
+def _proposal(record: dict[str, Any], today: date) -> Proposal:
+    """Days in the file count from today: negative ones are past."""
+    due, valid = record.get("due_in_days"), record.get("valid_in_days")
+    body = {
+        "kind": record["kind"],
+        "client_id": record.get("client"),
+        "title": record["title"],
+        "language": record.get("language", "zh"),
+        "due_at": None if due is None else _day(today, -due),
+        "valid_until": None if valid is None else _day(today, -valid),
+        "probability": record.get("probability"),
+        "sections": [
+            {"heading": one["heading"], "body": one["body"], "citations": list(one.get("cites", ()))}
+            for one in record["sections"]
+        ],
+    }
+    if lines := record.get("lines"):
+        body["budget"] = {"tax_percent": "6", "lines": [_line(line) for line in lines]}
+    return Proposal(
+        slug=record["slug"],
+        body=body,
+        author=record["author"],
+        state=record["state"],
+        by=record.get("by"),
+        second=record.get("second"),
+        reason=record.get("reason", ""),
+        note=record.get("note", ""),
+        alternative_of=record.get("alternative_of"),
+        comment=record.get("comment", ""),
+        pitch=record.get("pitch"),
+    )
+
+
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    return line | {"unit_price": money(line["unit_price"])}
+
+
+def money(amount: str) -> dict[str, str]:
+    """Money as the API writes it, in the demo agency's currency."""
+    return {"amount": amount, "currency": "CNY"}
+
+
 def _actor(record: dict[str, Any], file: dict[str, Any], state: str) -> str | None:
     """Who takes the last step: the file's verifier judges, authors withdraw or correct their own."""
     if state in ("draft", "submitted"):
@@ -238,6 +304,11 @@ def _check(demo: Demo) -> None:
     for finding in demo.findings:
         _check_finding(finding, people, clients, sources, seen)
         seen.add(finding.slug)
+    earlier: set[str] = set()
+    _distinct("proposal", (proposal.slug for proposal in demo.proposals))
+    for proposal in demo.proposals:
+        _check_proposal(proposal, people, clients, seen, earlier)
+        earlier.add(proposal.slug)
 
 
 def _check_finding(
@@ -254,6 +325,19 @@ def _check_finding(
         _known(slug, "a person", username, people)
     for other in body["corroborated_by"]:
         _known(slug, "an earlier finding", other, earlier)
+
+
+def _check_proposal(
+    proposal: Proposal, people: set[str], clients: set[str], findings: set[str], earlier: set[str]
+) -> None:
+    slug = proposal.slug
+    _known(slug, "a client", proposal.body["client_id"], clients)
+    _known(slug, "an earlier proposal", proposal.alternative_of, earlier)
+    for username in (proposal.author, proposal.by, proposal.second):
+        _known(slug, "a person", username, people)
+    for section in proposal.body["sections"]:
+        for finding in section["citations"]:
+            _known(slug, "a finding", finding, findings)
 
 
 def _distinct(what: str, names: Iterable[str]) -> set[str]:

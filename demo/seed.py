@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from demo import load
+from demo.proposing import Proposing
 from services.accounts import commands as accounts
 from services.accounts import service as accounts_service
 from services.portal import commands as portal
@@ -128,6 +129,26 @@ class _Filling:
             self._add_finding(finding)
             if number % EVERY == 0:
                 self._say(f"filling the demo agency: {number} of {len(demo.findings)} findings")
+        self._propose(demo)
+
+    def _propose(self, demo: load.Demo) -> None:
+        proposing = Proposing(self._post, self._patch, self._get)
+        for proposal in demo.proposals:
+            body = proposal.body | {
+                "sections": [
+                    one | {"citations": [self._findings[slug] for slug in one["citations"]]}
+                    for one in proposal.body["sections"]
+                ]
+            }
+            if body["client_id"]:
+                body["client_id"] = self._clients[body["client_id"]]
+            if "@" in proposal.comment:
+                named = [name for name in self._people if f"@{name}" in proposal.comment]
+                mentions = [self._people[name] for name in named]
+            else:
+                mentions = []
+            proposing.take(proposal, body, mentions)
+        self._say(f"filling the demo agency: {len(demo.proposals)} proposals")
 
     def _find_admin(self) -> None:
         running = Runtime(accounts_service.SERVICE, self._settings)
@@ -224,21 +245,31 @@ class _Filling:
             self._post(finding.by or finding.author, path, said, f"{verb}-{finding.slug}")
 
     def _post(self, username: str, path: str, body: Mapping[str, Any], key: str) -> dict[str, Any]:
+        return self._call("POST", username, path, body, {"Idempotency-Key": f"demo-{key}"})
+
+    def _patch(self, username: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._call("PATCH", username, path, body, {"If-Match": "*"})
+
+    def _get(self, username: str, path: str) -> dict[str, Any]:
+        return self._call("GET", username, path, None, {})
+
+    def _call(
+        self, method: str, username: str, path: str, body: Mapping[str, Any] | None, more: Mapping[str, str]
+    ) -> dict[str, Any]:
         headers = {
             "Authorization": f"Bearer {self._token(username)}",
             "Content-Type": "application/json",
-            "Idempotency-Key": f"demo-{key}",
             "Accept-Language": "en",
+            **more,
         }
         if self._wait_for:
             headers["ACM-Wait-For"] = self._wait_for
-        self._connection.request(
-            "POST", path, json.dumps({k: v for k, v in body.items() if v is not None}), headers
-        )
+        sent = None if body is None else json.dumps({k: v for k, v in body.items() if v is not None})
+        self._connection.request(method, path, sent, headers)
         answer = self._connection.getresponse()
         text = answer.read().decode()
         if answer.status not in (200, 201):
-            raise DemoFailed(f"{key}: {path} answered {answer.status} {text}")
+            raise DemoFailed(f"{method} {path} answered {answer.status} {text}")
         self._wait_for = answer.headers.get("ACM-Token", self._wait_for)
         made: dict[str, Any] = json.loads(text)
         return made

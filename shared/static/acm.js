@@ -335,7 +335,14 @@
     countPicked(picker);
   };
 
+  // A form that came in another's place (a merge) holds what was typed there: that draft must not come back over it.
+  const takeOver = (form) => {
+    try { localStorage.removeItem(`acm.draft.${person || "nobody"}.${form.dataset.keepInstead}`); } catch { /* nothing was kept */ }
+    keepDraft(form);
+  };
+
   const prepare = (root) => {
+    $$("form[data-keep-instead]", root).forEach(takeOver);
     $$("[data-picker]", root).forEach(preparePicker);
     $$("form[data-keep]", root).forEach(restoreDraft);
   };
