@@ -19,8 +19,11 @@ from services.proposals.commands.steps import enter, step_of, wait_for_approvals
 from services.proposals.commands.writing import next_in_family
 from services.proposals.domain import approvals, workflows
 from shared.db import new_id
+from shared.pages import N_
 from shared.problem import Problem, conflict, forbidden, invalid
 from shared.uow import UnitOfWork
+
+ANOTHER = N_("Another alternative was accepted.")
 
 
 def submit(uow: UnitOfWork, row: store.Proposal) -> store.Proposal:
@@ -171,7 +174,7 @@ def _stand_back(uow: UnitOfWork, row: store.Proposal) -> None:
         for step in workflows.WORKFLOWS[row.kind].transitions
     )
     enter(uow, row, "declined" if declined else "withdrawn")
-    row.outcome_reason = "Another alternative was accepted."
+    row.outcome_reason = ANOTHER
     wait_for_approvals(uow, row)
     uow.emit(
         ProposalDecided if declined else ProposalWithdrawn,

@@ -34,7 +34,7 @@ def enter(uow: UnitOfWork, row: store.Proposal, state: str) -> None:
         step.left_at = uow.now
         step.seconds = int((uow.now - step.entered_at).total_seconds())
     place = session.scalar(select(func.count()).where(store.Step.proposal_id == row.id)) or 0
-    session.add(store.Step(proposal_id=row.id, place=place, state=state, entered_at=uow.now))
+    session.add(store.Step(proposal_id=row.id, place=place, kind=row.kind, state=state, entered_at=uow.now))
     row.state, row.state_since = state, uow.now
     if state in workflows.WON | workflows.LOST:
         row.result = state

@@ -161,12 +161,13 @@ def upgrade() -> None:
         "steps",
         sa.Column("proposal_id", sa.String(36), sa.ForeignKey("proposals.id"), primary_key=True),
         sa.Column("place", sa.Integer, primary_key=True),
+        sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("entered_at", UtcDateTime, nullable=False),
         sa.Column("left_at", UtcDateTime),
         sa.Column("seconds", sa.BigInteger),
     )
-    op.create_index("steps_left", "steps", ["left_at", "proposal_id", "state", "seconds"])
+    op.create_index("steps_left", "steps", ["kind", "state", "left_at", "seconds", "proposal_id"])
     op.create_table(
         "citations",
         sa.Column("section_id", sa.String(36), sa.ForeignKey("sections.id"), primary_key=True),

@@ -25,7 +25,7 @@ from services.proposals.pages.site import (
     state_word,
 )
 from shared import access, http
-from shared.pages import N_, Form, lazy_gettext, refused, saved
+from shared.pages import N_, Form, lazy_gettext, refused, saved, translate
 from shared.pages import gettext as _
 from shared.problem import Problem, invalid, missing
 
@@ -70,6 +70,7 @@ def _context(proposal_id: str) -> dict[str, Any]:
     return {
         "proposal": seen,
         "kind_word": str(KINDS[row.kind]),
+        "why": translate(row.outcome_reason),
         "buttons": [
             (verb, *VERBS[verb], verb in WITH_REASON, verb in NEEDS_REASON)
             for verb in seen.verbs
@@ -94,7 +95,7 @@ def _context(proposal_id: str) -> dict[str, Any]:
                 "by": one.actor_name or _("The system"),
                 "title": HAPPENED[one.happening][0],
                 "glyph": HAPPENED[one.happening][1],
-                "text": one.reason,
+                "text": translate(one.reason),
             }
             for one in history[:SHOWN_HISTORY]
         ],

@@ -290,11 +290,12 @@ class Step(Base):
     __tablename__ = "steps"
     proposal_id: Mapped[str] = mapped_column(ForeignKey("proposals.id"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     entered_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     seconds: Mapped[int | None] = mapped_column(BigInteger)
-    __table_args__ = (Index("steps_left", "left_at", "proposal_id", "state", "seconds"),)
+    __table_args__ = (Index("steps_left", "kind", "state", "left_at", "seconds", "proposal_id"),)
 
 
 class Counter(Base):

@@ -6,11 +6,10 @@ Every query carries its reader's permission, so a figure never counts what its r
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -164,14 +163,15 @@ def report(session: Session, who: access.Actor, which: Filter, *, since: datetim
     seen = queries.conditions(who, which)
     decided = [*seen, Proposal.result != "", Proposal.closed_at >= since, Proposal.closed_at < until]
     opened = [*seen, Proposal.state.in_(queries.OPEN)]
+    past, live = _decided(session, decided), _opened(session, opened, who.now)
     return Report(
         since=since,
         until=until,
-        win_rates=_win_rates(session, who, decided),
+        win_rates=_win_rates(session, who, decided, past),
         cycle_times=_cycle_times(session, seen, since, until),
-        ageing=_ageing(session, opened, who.now),
-        workload=_workload(session, opened, who.now),
-        forecast=_forecast(session, decided, opened),
+        ageing=_ageing(live),
+        workload=_workload(live),
+        forecast=_forecast(past, live),
         pitch_costs=_pitch_costs(session, seen, since, until),
     )
 
@@ -183,29 +183,87 @@ def _won() -> ColumnElement[bool]:
 Conditions = Iterable[ColumnElement[bool]]
 
 
-def _win_rates(session: Session, who: access.Actor, decided: Conditions) -> dict[str, list[Rate]]:
-    won = case((_won(), 1), else_=0)
-    by = (Proposal.kind, Proposal.client_id, Proposal.author_id)
-    query = select(*by, func.sum(won), func.count()).where(*decided).group_by(*by)
-    groups = [tuple(row) for row in session.execute(query)]
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """Some that came to a result alike."""
 
+    kind: str
+    client_id: str | None
+    author_id: str
+    won: bool
+    probability: int | None
+    count: int
+
+
+def _decided(session: Session, conditions: Conditions) -> list[_Decided]:
+    """What was decided, grouped by all that the figures ask for, in one pass."""
+    won = case((_won(), 1), else_=0)
+    by = (Proposal.kind, Proposal.client_id, Proposal.author_id, won, Proposal.probability)
+    query = select(*by, func.count()).where(*conditions).group_by(*by)
+    return [
+        _Decided(kind, client_id, author_id, bool(was_won), probability, count)
+        for kind, client_id, author_id, was_won, probability, count in session.execute(query)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """Some open ones alike; `bucket`: by age. `weighted`: cents × per cent, of those with a probability."""
+
+    kind: str
+    state: str
+    owner_id: str
+    bucket: int
+    late: bool
+    count: int
+    cents: int
+    guessed: int
+    weighted: int
+
+
+def _opened(session: Session, conditions: Conditions, now: datetime) -> list[_Open]:
+    """What is open, grouped by all that the figures ask for, in one pass."""
+    since = Proposal.state_since
+    bucket = case(
+        *[(since > now - timedelta(days=days), place) for place, days in enumerate(AGES)], else_=len(AGES)
+    )
+    late = case((Proposal.due_at < now, 1), else_=0)
+    weighted = func.coalesce(Proposal.amount_cents * Proposal.probability, 0)
+    by = (Proposal.kind, Proposal.state, Proposal.owner_id, bucket, late)
+    sums = (
+        func.count(),
+        func.sum(Proposal.amount_cents),
+        func.count(Proposal.probability),
+        func.sum(weighted),
+    )
+    query = select(*by, *sums).where(*conditions).group_by(*by)
+    return [
+        _Open(kind, state, owner_id, place, bool(is_late), count, int(amount), guessed, int(weight))
+        for kind, state, owner_id, place, is_late, count, amount, guessed, weight in session.execute(query)
+    ]
+
+
+def _win_rates(
+    session: Session, who: access.Actor, decided: Conditions, past: Sequence[_Decided]
+) -> dict[str, list[Rate]]:
     def industry(client_id: str | None) -> str:
         client = who.book.clients.get(client_id or "")
         return client.industry if client is not None else ""
 
+    won = case((_won(), 1), else_=0)
     names = (
         select(Competitor.name, func.sum(won), func.count())
         .select_from(Proposal)
         .join(Pitch, Pitch.proposal_id == Proposal.id)
         .join(Competitor, Competitor.pitch_id == Pitch.id)
-        .where(*decided)
+        .where(_is_pitch(), *decided)
         .group_by(Competitor.name)
     )
     return {
-        "kind": _rates(groups, lambda kind, client_id, author_id: kind),
-        "client": _rates(groups, lambda kind, client_id, author_id: client_id or ""),
-        "industry": _rates(groups, lambda kind, client_id, author_id: industry(client_id)),
-        "author": _rates(groups, lambda kind, client_id, author_id: author_id),
+        "kind": _rates(past, lambda one: one.kind),
+        "client": _rates(past, lambda one: one.client_id or ""),
+        "industry": _rates(past, lambda one: industry(one.client_id)),
+        "author": _rates(past, lambda one: one.author_id),
         "competitor": [
             Rate(name, int(wins), int(count - wins))
             for name, wins, count in session.execute(names.order_by(Competitor.name))
@@ -213,22 +271,30 @@ def _win_rates(session: Session, who: access.Actor, decided: Conditions) -> dict
     }
 
 
-def _rates(groups: Iterable[tuple[Any, ...]], key_of: Callable[[str, str | None, str], str]) -> list[Rate]:
+def _is_pitch() -> ColumnElement[bool]:
+    # By id, so that the database begins with the few pitches.
+    return Proposal.id.in_(select(Pitch.proposal_id))
+
+
+def _rates(past: Iterable[_Decided], key_of: Callable[[_Decided], str]) -> list[Rate]:
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for kind, client_id, author_id, won, count in groups:
-        if key := key_of(kind, client_id, author_id):
-            sums[key][0] += int(won)
-            sums[key][1] += int(count - won)
+    for one in past:
+        if key := key_of(one):
+            sums[key][0 if one.won else 1] += one.count
     found = [Rate(key, won, lost) for key, (won, lost) in sums.items()]
     return sorted(found, key=lambda rate: (-rate.decided, rate.key))
 
 
 def _cycle_times(session: Session, seen: Conditions, since: datetime, until: datetime) -> list[Cycle]:
     query = (
-        select(Proposal.kind, Step.state, func.count(), func.sum(Step.seconds))
-        .join(Proposal, Proposal.id == Step.proposal_id)
-        .where(*seen, Step.left_at >= since, Step.left_at < until)
-        .group_by(Proposal.kind, Step.state)
+        select(Step.kind, Step.state, func.count(), func.sum(Step.seconds))
+        .where(
+            Step.left_at >= since,
+            Step.left_at < until,
+            # Not a join: who may see it is asked once for a proposal, and not for each of its steps.
+            Step.proposal_id.in_(select(Proposal.id).where(*seen)),
+        )
+        .group_by(Step.kind, Step.state)
     )
     found = [
         Cycle(kind, state, count, cents(Decimal(int(seconds or 0)) / count / 3600))
@@ -238,55 +304,35 @@ def _cycle_times(session: Session, seen: Conditions, since: datetime, until: dat
     return sorted(found, key=lambda one: (workflows.KINDS.index(one.kind), order[one.state]))
 
 
-def _ageing(session: Session, opened: Conditions, now: datetime) -> list[Ageing]:
-    bounds = [now - timedelta(days=days) for days in AGES]
-    buckets = []
-    for place in range(len(AGES) + 1):
-        conditions = []
-        if place < len(AGES):
-            conditions.append(Proposal.state_since > bounds[place])
-        if place > 0:
-            conditions.append(Proposal.state_since <= bounds[place - 1])
-        inside = conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1]
-        buckets.append(func.sum(case((inside, 1), else_=0)))
-    query = select(Proposal.state, *buckets).where(*opened).group_by(Proposal.state)
-    found = {row[0]: tuple(int(count) for count in row[1:]) for row in session.execute(query)}
-    return [Ageing(state, found[state]) for state in workflows.BOARD if state in found]
+def _ageing(live: Iterable[_Open]) -> list[Ageing]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * (len(AGES) + 1))
+    for one in live:
+        counts[one.state][one.bucket] += one.count
+    return [Ageing(state, tuple(counts[state])) for state in workflows.BOARD if state in counts]
 
 
-def _workload(session: Session, opened: Conditions, now: datetime) -> list[Load]:
-    late = func.sum(case((Proposal.due_at < now, 1), else_=0))
-    query = select(Proposal.owner_id, func.count(), late).where(*opened).group_by(Proposal.owner_id)
-    found = [
-        Load(person_id, count, int(overdue or 0)) for person_id, count, overdue in session.execute(query)
-    ]
+def _workload(live: Iterable[_Open]) -> list[Load]:
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for one in live:
+        counts[one.owner_id][0] += one.count
+        counts[one.owner_id][1] += one.count if one.late else 0
+    found = [Load(person_id, opened, late) for person_id, (opened, late) in counts.items()]
     return sorted(found, key=lambda load: (-load.open, load.person_id))
 
 
-def _forecast(session: Session, decided: Conditions, opened: Conditions) -> Forecast:
-    worth = [*opened, Proposal.kind != workflows.INTERNAL]
-    guessed = case((Proposal.probability.is_not(None), 1), else_=0)
-    weighted = case(
-        (Proposal.probability.is_not(None), Proposal.amount_cents * Proposal.probability), else_=0
-    )
-    query = select(
-        func.count(), func.sum(Proposal.amount_cents), func.sum(guessed), func.sum(weighted)
-    ).where(*worth)
-    count, amount, guesses, weight = session.execute(query).one()
-    won = case((_won(), 1), else_=0)
-    past = select(Proposal.probability, won, func.count()).where(
-        *decided, Proposal.probability.is_not(None), Proposal.kind != workflows.INTERNAL
-    )
+def _forecast(past: Iterable[_Decided], live: Iterable[_Open]) -> Forecast:
+    worth = [one for one in live if one.kind != workflows.INTERNAL]
     outcomes = [
-        (int(probability), bool(was_won))
-        for probability, was_won, times in session.execute(past.group_by(Proposal.probability, won))
-        for _ in range(times)
+        (one.probability, one.won)
+        for one in past
+        if one.probability is not None and one.kind != workflows.INTERNAL
+        for _ in range(one.count)
     ]
     return Forecast(
-        count=count,
-        amount=Decimal(int(amount or 0)) * CENT,
-        guessed=int(guesses or 0),
-        weighted=cents(Decimal(int(weight or 0)) * CENT / 100),
+        count=sum(one.count for one in worth),
+        amount=sum(one.cents for one in worth) * CENT,
+        guessed=sum(one.guessed for one in worth),
+        weighted=cents(sum(one.weighted for one in worth) * CENT / 100),
         brier=pitching.brier(outcomes),
         brier_of=len(outcomes),
     )
@@ -299,7 +345,9 @@ def _pitch_costs(session: Session, seen: Conditions, since: datetime, until: dat
         select(ended, func.count(), func.sum(Pitch.cost_cents))
         .select_from(Proposal)
         .join(Pitch, Pitch.proposal_id == Proposal.id)
-        .where(*seen, or_(now_open, (Proposal.closed_at >= since) & (Proposal.closed_at < until)))
+        .where(
+            _is_pitch(), *seen, or_(now_open, (Proposal.closed_at >= since) & (Proposal.closed_at < until))
+        )
         .group_by(ended)
     )
     found = [
