@@ -161,7 +161,8 @@ def report(session: Session, who: access.Actor, which: Filter, *, since: datetim
     now.
     """
     seen = queries.conditions(who, which)
-    decided = [*seen, Proposal.result != "", Proposal.closed_at >= since, Proposal.closed_at < until]
+    results = sorted(workflows.WON | workflows.LOST)
+    decided = [*seen, Proposal.result.in_(results), Proposal.closed_at >= since, Proposal.closed_at < until]
     opened = [*seen, Proposal.state.in_(queries.OPEN)]
     past, live = _decided(session, decided), _opened(session, opened, who.now)
     return Report(
