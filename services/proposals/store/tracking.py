@@ -198,9 +198,12 @@ class _Decided:
 
 def _decided(session: Session, conditions: Conditions) -> list[_Decided]:
     """What was decided, grouped by all that the figures ask for, in one pass."""
-    won = case((_won(), 1), else_=0)
-    by = (Proposal.kind, Proposal.client_id, Proposal.author_id, won, Proposal.probability)
-    query = select(*by, func.count()).where(*conditions).group_by(*by)
+    won = case((_won(), 1), else_=0).label("won")
+    columns = (Proposal.kind, Proposal.client_id, Proposal.author_id, won, Proposal.probability)
+    # Grouped outside, because PostgreSQL takes an expression with parameters for another one each time.
+    c = select(*columns).where(*conditions).subquery().c
+    by = (c.kind, c.client_id, c.author_id, c.won, c.probability)
+    query = select(*by, func.count()).group_by(*by)
     return [
         _Decided(kind, client_id, author_id, bool(was_won), probability, count)
         for kind, client_id, author_id, was_won, probability, count in session.execute(query)
@@ -229,15 +232,24 @@ def _opened(session: Session, conditions: Conditions, now: datetime) -> list[_Op
         *[(since > now - timedelta(days=days), place) for place, days in enumerate(AGES)], else_=len(AGES)
     )
     late = case((Proposal.due_at < now, 1), else_=0)
-    weighted = func.coalesce(Proposal.amount_cents * Proposal.probability, 0)
-    by = (Proposal.kind, Proposal.state, Proposal.owner_id, bucket, late)
+    columns = (
+        Proposal.kind,
+        Proposal.state,
+        Proposal.owner_id,
+        bucket.label("bucket"),
+        late.label("late"),
+        Proposal.amount_cents,
+        Proposal.probability,
+    )
+    c = select(*columns).where(*conditions).subquery().c
+    by = (c.kind, c.state, c.owner_id, c.bucket, c.late)
     sums = (
         func.count(),
-        func.sum(Proposal.amount_cents),
-        func.count(Proposal.probability),
-        func.sum(weighted),
+        func.sum(c.amount_cents),
+        func.count(c.probability),
+        func.sum(func.coalesce(c.amount_cents * c.probability, 0)),
     )
-    query = select(*by, *sums).where(*conditions).group_by(*by)
+    query = select(*by, *sums).group_by(*by)
     return [
         _Open(kind, state, owner_id, place, bool(is_late), count, int(amount), guessed, int(weight))
         for kind, state, owner_id, place, is_late, count, amount, guessed, weight in session.execute(query)
@@ -342,15 +354,17 @@ def _forecast(past: Iterable[_Decided], live: Iterable[_Open]) -> Forecast:
 def _pitch_costs(session: Session, seen: Conditions, since: datetime, until: datetime) -> list[PitchCost]:
     now_open = Proposal.state.in_(queries.OPEN)
     ended = case((Proposal.result != "", Proposal.result), (now_open, "open"), else_="given_up")
-    query = (
-        select(ended, func.count(), func.sum(Pitch.cost_cents))
+    c = (
+        select(ended.label("result"), Pitch.cost_cents)
         .select_from(Proposal)
         .join(Pitch, Pitch.proposal_id == Proposal.id)
         .where(
             _is_pitch(), *seen, or_(now_open, (Proposal.closed_at >= since) & (Proposal.closed_at < until))
         )
-        .group_by(ended)
+        .subquery()
+        .c
     )
+    query = select(c.result, func.count(), func.sum(c.cost_cents)).group_by(c.result)
     found = [
         PitchCost(result, count, Decimal(int(cost)) * CENT) for result, count, cost in session.execute(query)
     ]
