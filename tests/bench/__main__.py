@@ -14,10 +14,11 @@ import platform
 import pstats
 import re
 import statistics
+import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from shared.db import new_id
 from shared.testing import World, world
 from tests import engines
 from tests.apart import product as a_product
-from tests.bench import log, search
+from tests.bench import log, pages, search
 from tests.product import Product
 
 ROUNDS, PER_ROUND = 9, 40
@@ -46,9 +47,27 @@ AREAS = {
 Statement = tuple[Any, Any]
 
 
-def main() -> None:
-    """Measure and print a table."""
+def main(chosen: Sequence[str]) -> None:
+    """Measure and print every part, or those that are named: `python -m tests.bench log search`."""
     print(f"machine: {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    for name, part in EMBEDDED.items():
+        if not chosen or name in chosen:
+            part()
+    on_engines = {name: part for name, part in REAL.items() if not chosen or name in chosen}
+    if not on_engines:
+        return
+    with tempfile.TemporaryDirectory() as data:
+        addresses, started = engines.environment(Path(data))
+        os.environ |= addresses | {"ACM_TEST_ENGINES": "real"}
+        try:
+            for part in on_engines.values():
+                part()
+        finally:
+            for engine in started:
+                engine.stop(purge=True)
+
+
+def _api() -> None:
     with tempfile.TemporaryDirectory() as home, world(Path(home)) as made:
         agency = _Agency(made)
         rows = [_compare("read a client", agency, agency.read, goal=0.6)]
@@ -61,29 +80,38 @@ def main() -> None:
     print("\nwhere the product's time goes (shares of a profile; the bare one has Flask, Core, the disk)")
     for name, shares in profiles.items():
         print(f"{name:24}" + ", ".join(f"{area} {share:.0%}" for area, share in shares))
+
+
+def _pages() -> None:
+    print(f"\npages with {pages.MANY} beside one per cent of it (goal: at most {pages.GOAL:.0f} times)")
+    pages.main()
+
+
+def _embedded_searchable() -> None:
     _say_searchable("embedded engines", "goal: p50 under 150 ms")
-    with tempfile.TemporaryDirectory() as data:
-        addresses, started = engines.environment(Path(data))
-        os.environ |= addresses | {"ACM_TEST_ENGINES": "real"}
-        try:
-            _on_engines()
-        finally:
-            for engine in started:
-                engine.stop(purge=True)
 
 
-def _on_engines() -> None:
-    """What Kafka, Elasticsearch and PostgreSQL make of it, each beside its own least."""
-    _say_searchable(
-        "PostgreSQL, Kafka, Elasticsearch", "goal: p50 under 300 ms beyond the refresh, which is at once"
-    )
+def _real_searchable() -> None:
+    goal = "goal: p50 under 300 ms beyond the refresh, which is at once"
+    _say_searchable("PostgreSQL, Kafka, Elasticsearch", goal)
+
+
+def _log() -> None:
     print("\nthe log, events a second, beside bare kafka-python (goal of each ratio: 0.60)")
     for name, value in log.measure().items():
         print(f"{name:24}{value:10.2f}" if "ratio" in name else f"{name:24}{value:10,.0f}")
+
+
+def _search() -> None:
     print(f"\nsearch over {DOCUMENTS:,} documents (goals: tantivy at most 10 ms more than bare,")
-    print("Elasticsearch at most twice bare; a rebuild at least 0.60 of a bare load)")
+    print("Elasticsearch at most twice bare; a rebuild at least 0.60 of a bare load)", flush=True)
     for name, value in search.measure(DOCUMENTS).items():
         print(f"{name:52}{value:10,.1f}")
+
+
+EMBEDDED = {"api": _api, "pages": _pages, "searchable": _embedded_searchable}
+REAL = {"searchable": _real_searchable, "log": _log, "search": _search}
+"""The parts by the engines that they need; what is measured on both has one name."""
 
 
 def _say_searchable(where: str, goal: str) -> None:
@@ -272,4 +300,4 @@ def _searchable_samples(product: Product) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

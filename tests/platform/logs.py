@@ -34,9 +34,11 @@ FACTS: dict[str, Any] = {
 }
 
 
-def fresh_url(name: str, servers: str = KAFKA) -> str:
-    """A log in which nothing was published yet."""
-    return EMBEDDED if name == EMBEDDED else f"kafka://{servers}/{fresh_name()}"
+def fresh_url(name: str, servers: str = "") -> str:
+    """A log in which nothing was published yet; on ACM_KAFKA_BOOTSTRAP unless `servers` says where."""
+    if name == EMBEDDED:
+        return EMBEDDED
+    return f"kafka://{servers or os.environ['ACM_KAFKA_BOOTSTRAP']}/{fresh_name()}"
 
 
 @contextmanager

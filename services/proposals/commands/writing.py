@@ -62,7 +62,7 @@ def create(uow: UnitOfWork, *, currency: str, **facts: Any) -> store.Proposal:
         state="",
         state_since=uow.now,
         author_id=author_id,
-        owner_id=said["owner_id"] or author_id,
+        owner_id=author_id,
         contributor_ids=[author_id],
         currency=currency,
         budget=Budget().to_json(),
