@@ -13,6 +13,8 @@ import gc
 import importlib
 import os
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -82,7 +84,7 @@ class World:
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
         for service in services:
-            migrate(service, self.settings)
+            _make_database(service, self.settings)
             if service.prepare is not None:
                 service.prepare(self.settings)
         self._start()
@@ -134,10 +136,12 @@ class World:
     def client(self, path: str) -> FlaskClient:
         """A fresh client (no cookies) of the app that owns a path; the portal owns the rest."""
         first = path.lstrip("/").partition("/")[0].partition("?")[0]
-        return self._apps.get(first, self._apps["portal"]).test_client()
+        return self.app(first if first in self.runtimes else "portal").test_client()
 
     def app(self, service: str) -> Flask:
-        """A service's web app."""
+        """A service's web app, made when it is first asked for."""
+        if service not in self._apps:
+            self._apps[service] = self.runtimes[service].web()
         return self._apps[service]
 
     # --- deliveries ---
@@ -193,7 +197,7 @@ class World:
 
     def _start(self) -> None:
         self.runtimes = {service.name: Runtime(service, self.settings) for service in self.services}
-        self._apps = {name: running.web() for name, running in self.runtimes.items()}
+        self._apps: dict[str, Flask] = {}
         self._consumers = {name: running.consumers() for name, running in self.runtimes.items()}
 
     @contextmanager
@@ -234,6 +238,27 @@ def world(home: Path, **settings: Any) -> Iterator[World]:
             yield made
         finally:
             made.close()
+
+
+def _make_database(service: Service, settings: config.Settings) -> None:
+    """Give a service its schema; where it is a file that is not there yet, as a copy of one made before."""
+    path = urlsplit(settings.database_url(service.name)).path.removeprefix("/")
+    if settings.database_url(service.name).startswith("sqlite") and not Path(path).exists():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_migrated_file(service.name), path)
+    migrate(service, settings)
+
+
+@cache
+def _migrated_file(name: str) -> Path:
+    """A database of SQLite with a service's schema; gone with this process."""
+    home = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, home)
+    settings = config.Settings(home=home)
+    url = settings.database_url(name)
+    migrate(discover()[name], settings)
+    db.database(name, url).engine.dispose()  # the last connection puts everything into the file
+    return Path(urlsplit(url).path.removeprefix("/"))
 
 
 # --- real engines ------------------------------------------------------------------------------------------

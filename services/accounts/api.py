@@ -114,7 +114,7 @@ def change_client(body: dict[str, Any], client_id: str) -> Any:
     """Change some of a client's facts."""
     http.actor()
     unit = http.uow()
-    client = store.client(unit.session, client_id, unit.who.scope, for_update=True)
+    client = store.client(unit.session, client_id, unit.who.scope)
     http.check_match(client.version, required=True)
     return http.tagged(commands.change_client(unit, client, **body))
 
@@ -194,7 +194,7 @@ def change_contact(body: dict[str, Any], client_id: str, contact_id: str) -> Any
     """Change a contact."""
     http.actor()
     unit = http.uow()
-    contact = _contact(unit.session, unit.who, client_id, contact_id, for_update=True)
+    contact = _contact(unit.session, unit.who, client_id, contact_id)
     http.check_match(contact.version, required=True)
     return http.tagged(commands.change_contact(unit, contact, **body))
 
@@ -205,18 +205,16 @@ def remove_contact(client_id: str, contact_id: str) -> None:
     """Remove a contact and what is kept of the person."""
     http.actor()
     unit = http.uow()
-    contact = _contact(unit.session, unit.who, client_id, contact_id, for_update=True)
+    contact = _contact(unit.session, unit.who, client_id, contact_id)
     http.check_match(contact.version, required=True)
     commands.remove_contact(unit, contact)
 
 
-def _contact(
-    session: Any, who: access.Actor, client_id: str, contact_id: str, *, for_update: bool = False
-) -> store.Contact:
+def _contact(session: Any, who: access.Actor, client_id: str, contact_id: str) -> store.Contact:
     client = store.client(session, client_id, who.scope)
     if not who.may("contact.read", Subject(client_id=client.id)):
         raise missing()
-    return store.contact(session, client.id, contact_id, for_update=for_update)
+    return store.contact(session, client.id, contact_id)
 
 
 # --- account teams -----------------------------------------------------------------------------------------
@@ -279,8 +277,8 @@ def change_assignment(body: dict[str, Any], client_id: str, assignment_id: str) 
     """Change the period of a seat; what is left out stays."""
     http.actor()
     unit = http.uow()
-    client = store.client(unit.session, client_id, unit.who.scope, for_update=True)
-    seat = store.assignment(unit.session, client.id, assignment_id, for_update=True)
+    client = store.client(unit.session, client_id, unit.who.scope)
+    seat = store.assignment(unit.session, client.id, assignment_id)
     http.check_match(seat.version, required=True)
     period: dict[str, datetime | None] = {"starts_at": seat.starts_at, "ends_at": seat.ends_at} | body
     return http.tagged(commands.change_assignment(unit, seat, **period))
@@ -293,7 +291,7 @@ def end_assignment(client_id: str, assignment_id: str) -> Any:
     http.actor()
     unit = http.uow()
     client = store.client(unit.session, client_id, unit.who.scope)
-    seat = store.assignment(unit.session, client.id, assignment_id, for_update=True)
+    seat = store.assignment(unit.session, client.id, assignment_id)
     http.check_match(seat.version)
     return http.tagged(commands.end_assignment(unit, seat))
 
@@ -357,7 +355,7 @@ def change_person(body: dict[str, Any], person_id: str) -> Any:
     """Change some of a person's facts."""
     http.actor()
     unit = http.uow()
-    person = store.person(unit.session, person_id, for_update=True)
+    person = store.person(unit.session, person_id)
     http.check_match(person.version, required=True)
     return http.tagged(commands.change_person(unit, person, **body))
 
@@ -368,7 +366,7 @@ def leave(person_id: str) -> Any:
     """The person leaves the agency: unemployed at once, every seat ended."""
     http.actor()
     unit = http.uow()
-    person = store.person(unit.session, person_id, for_update=True)
+    person = store.person(unit.session, person_id)
     http.check_match(person.version)
     return http.tagged(commands.leave(unit, person))
 
@@ -445,7 +443,7 @@ def change_wall(body: dict[str, Any], wall_id: str) -> Any:
     """Change a wall's reason or cooling-off."""
     http.actor()
     unit = http.uow()
-    wall = _wall(unit.session, unit.who, wall_id, for_update=True)
+    wall = _wall(unit.session, unit.who, wall_id)
     http.check_match(wall.version, required=True)
     return http.tagged(commands.change_wall(unit, wall, **body))
 
@@ -456,12 +454,12 @@ def lift_wall(wall_id: str) -> Any:
     """Lift a wall."""
     http.actor()
     unit = http.uow()
-    wall = _wall(unit.session, unit.who, wall_id, for_update=True)
+    wall = _wall(unit.session, unit.who, wall_id)
     http.check_match(wall.version)
     return http.tagged(commands.lift_wall(unit, wall))
 
 
-def _wall(session: Any, who: access.Actor, wall_id: str, *, for_update: bool = False) -> store.Wall:
+def _wall(session: Any, who: access.Actor, wall_id: str) -> store.Wall:
     if not who.may("wall.list"):
         raise missing()
-    return store.wall(session, wall_id, who.scope, for_update=for_update)
+    return store.wall(session, wall_id, who.scope)

@@ -212,13 +212,11 @@ def _named(key: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
     return and_(true(), *[key.contains(word, autoescape=True) for word in words])
 
 
-def client(
-    session: Session, client_id: str | None, scope: access.Scope, *, for_update: bool = False
-) -> Client:
+def client(session: Session, client_id: str | None, scope: access.Scope) -> Client:
     """A client that the reader may list. Raises 404 otherwise, existing or not."""
     if client_id is None or not scope.lists(client_id):
         raise missing()
-    found = session.get(Client, client_id, with_for_update=for_update or None)
+    found = session.get(Client, client_id)
     if found is None:
         raise missing()
     return found
@@ -262,9 +260,9 @@ def contacts(client_id: str) -> Select[Contact]:
     return select(Contact).where(Contact.client_id == client_id, ~Contact.removed)
 
 
-def contact(session: Session, client_id: str, contact_id: str, *, for_update: bool = False) -> Contact:
+def contact(session: Session, client_id: str, contact_id: str) -> Contact:
     """One of a client's contacts, or 404."""
-    found = session.get(Contact, contact_id, with_for_update=for_update or None)
+    found = session.get(Contact, contact_id)
     if found is None or found.client_id != client_id or found.removed:
         raise missing()
     return found
@@ -298,9 +296,9 @@ def person_named(session: Session, username: str) -> Person | None:
     return session.scalars(select(Person).where(Person.username == username)).first()
 
 
-def person(session: Session, person_id: str, *, for_update: bool = False) -> Person:
+def person(session: Session, person_id: str) -> Person:
     """A person, employed or not, or 404."""
-    found = session.get(Person, person_id, with_for_update=for_update or None)
+    found = session.get(Person, person_id)
     if found is None:
         raise missing()
     return found
@@ -322,9 +320,9 @@ def username_taken(session: Session, username: str, *, but: str = "") -> bool:
 
 
 def administrators(session: Session) -> list[Person]:
-    """Every employed administrator, locked: two of them must not remove each other at once."""
+    """Every employed administrator."""
     query = people(role="administrator", status=domain.EMPLOYED).order_by(Person.id)
-    return list(session.scalars(query.with_for_update()))
+    return list(session.scalars(query))
 
 
 def branches_of_people(session: Session) -> list[str]:
@@ -371,11 +369,9 @@ def _in_state(state: str, now: datetime) -> ColumnElement[bool]:
     return conditions.get(state, false())
 
 
-def assignment(
-    session: Session, client_id: str, assignment_id: str, *, for_update: bool = False
-) -> Assignment:
+def assignment(session: Session, client_id: str, assignment_id: str) -> Assignment:
     """A seat on this client's team, or 404."""
-    found = session.get(Assignment, assignment_id, with_for_update=for_update or None)
+    found = session.get(Assignment, assignment_id)
     if found is None or found.client_id != client_id:
         raise missing()
     return found
@@ -431,9 +427,9 @@ def walls(scope: access.Scope, *, lifted: bool | None = None, client_id: str = "
     return query
 
 
-def wall(session: Session, wall_id: str, scope: access.Scope, *, for_update: bool = False) -> Wall:
+def wall(session: Session, wall_id: str, scope: access.Scope) -> Wall:
     """A wall both of whose clients the reader may list, or 404."""
-    found = session.get(Wall, wall_id, with_for_update=for_update or None)
+    found = session.get(Wall, wall_id)
     if found is None or not all(scope.lists(client_id) for client_id in found.client_ids):
         raise missing()
     return found

@@ -96,7 +96,7 @@ def change_source(body: dict[str, Any], source_id: str) -> Any:
     """Change some of a source's fields."""
     http.actor()
     unit = http.uow()
-    source = store.source(unit.session, source_id, unit.who, lock=True)
+    source = store.source(unit.session, source_id, unit.who)
     http.check_match(source.version, required=True)
     return http.tagged(commands.change_source(unit, source, **body))
 
@@ -261,7 +261,7 @@ def change_draft(body: dict[str, Any], finding_id: str) -> Any:
     """Change a draft; what was submitted can only be corrected (409)."""
     http.actor()
     unit = http.uow()
-    finding = store.finding(unit.session, finding_id, unit.who, lock=True)
+    finding = store.finding(unit.session, finding_id, unit.who)
     http.check_match(finding.version, required=True)
     return http.tagged(store.view(unit.session, unit.who, commands.change_draft(unit, finding, **body)))
 
@@ -283,7 +283,7 @@ def _verb(verb: str, meaning: str) -> None:
     def take_step(body: dict[str, Any], finding_id: str) -> Any:
         http.actor()
         unit = http.uow()
-        finding = store.finding(unit.session, finding_id, unit.who, lock=True)
+        finding = store.finding(unit.session, finding_id, unit.who)
         http.check_match(finding.version)
         moved = commands.advance(unit, finding, verb, reason=body["reason"])
         return http.tagged(store.view(unit.session, unit.who, moved))
@@ -307,7 +307,7 @@ def correct_finding(body: dict[str, Any], finding_id: str) -> Any:
     """Correct it: answers the new finding, which supersedes this one; both stay readable."""
     http.actor()
     unit = http.uow()
-    finding = store.finding(unit.session, finding_id, unit.who, lock=True)
+    finding = store.finding(unit.session, finding_id, unit.who)
     http.check_match(finding.version)
     correction = commands.correct(unit, finding, **body)
     resource, status, headers = http.tagged(store.view(unit.session, unit.who, correction))

@@ -173,7 +173,7 @@ def forgive_guess(uow: UnitOfWork, *, account: str, address: str) -> None:
 
 
 def _guesses(uow: UnitOfWork, key: str) -> store.Guesses:
-    row = uow.session.get(store.Guesses, key, with_for_update=True)
+    row = uow.session.get(store.Guesses, key)
     if row is None:
         row = store.Guesses(key=key, since=uow.now, count=0)
         uow.session.add(row)
@@ -225,7 +225,7 @@ def accept(uow: UnitOfWork, attempt: Attempt) -> None:
     """What an attempt was made for happens in this transaction: it is no guess. Raises 422 when it came late,
     that is, when the password was changed or reset meanwhile.
     """
-    credential = uow.session.get(store.Credential, attempt.person_id, with_for_update=True)
+    credential = uow.session.get(store.Credential, attempt.person_id)
     if credential is None or credential.password_hash != attempt.proved:
         raise _wrong()
     if attempt.again:
@@ -254,7 +254,7 @@ def sign_in(uow: UnitOfWork, *, person_id: str, device: str, secret: str, addres
 
 def renew_session(uow: UnitOfWork, *, token_id: str, secret: str) -> tuple[str, store.IssuedToken] | None:
     """Go on with a session that is used and half over: a further token; the old one holds till its end."""
-    old = uow.session.get(store.IssuedToken, token_id, with_for_update=True)
+    old = uow.session.get(store.IssuedToken, token_id)
     if old is None or old.kind != domain.SESSION or old.revoked_at is not None:
         return None
     if not domain.worth_renewing(old.expires_at, old.started_at, uow.now):

@@ -169,7 +169,7 @@ def _opened(proposal_id: str) -> tuple[UnitOfWork, store.Proposal]:
     """
     http.actor()
     unit = http.uow()
-    row = store.proposal(unit.session, proposal_id, unit.who, lock=True)
+    row = store.proposal(unit.session, proposal_id, unit.who)
     return unit, row
 
 

@@ -7,18 +7,16 @@ and answers the same JSON; it has no permissions, conventions or schemas. A rati
 
 from __future__ import annotations
 
-import cProfile
 import json
 import os
 import platform
-import pstats
 import re
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +28,13 @@ from shared.db import new_id
 from shared.testing import World, world
 from tests import engines
 from tests.apart import product as a_product
-from tests.bench import log, pages, search
+from tests.bench import log, pages, search, shares
 from tests.product import Product
 
 ROUNDS, PER_ROUND = 9, 40
 SEARCHABLE_SAMPLES = 100
-DOCUMENTS = 200_000
+DOCUMENTS = int(os.environ.get("DOCUMENTS", "200000"))
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-AREAS = {
-    "sqlalchemy/orm": "SQLAlchemy ORM", "sqlalchemy": "SQLAlchemy Core", "sqlite3": "SQLite and the disk",
-    "flask_smorest": "schemas", "marshmallow": "schemas", "webargs": "schemas", "apispec": "schemas",
-    "flask": "Flask", "werkzeug": "Flask", "/shared/": "conventions and permission",
-    "/services/": "the service",
-}  # fmt: skip
-"""Part of a file's path or of a built-in function's name: what it is accounted to."""
 Statement = tuple[Any, Any]
 
 
@@ -73,18 +64,21 @@ def _api() -> None:
         rows = [_compare("read a client", agency, agency.read, goal=0.6)]
         rows.append(_compare("capture a finding", agency, agency.write, goal=0.5))
         requests = {"read a client": agency.read, "capture a finding": agency.write}
-        profiles = {name: _shares(agency, request) for name, request in requests.items()}
+        profiles = {
+            name: shares.of(partial(_time, agency.world.app(request()[0]), request))
+            for name, request in requests.items()
+        }
     print(f"\n{'API against bare':24}{'product ms':>12}{'bare ms':>10}{'ratio':>8}{'goal':>7}")
     for name, ours, bare, goal in rows:
         print(f"{name:24}{ours * 1000:12.2f}{bare * 1000:10.2f}{bare / ours:8.2f}{goal:7.2f}")
     print("\nwhere the product's time goes (shares of a profile; the bare one has Flask, Core, the disk)")
-    for name, shares in profiles.items():
-        print(f"{name:24}" + ", ".join(f"{area} {share:.0%}" for area, share in shares))
+    for name, found in profiles.items():
+        print(f"{name:24}{shares.told(found)}")
 
 
 def _pages() -> None:
     print(f"\npages with {pages.MANY} beside one per cent of it (goal: at most {pages.GOAL:.0f} times)")
-    pages.main()
+    pages.say()
 
 
 def _embedded_searchable() -> None:
@@ -98,15 +92,20 @@ def _real_searchable() -> None:
 
 def _log() -> None:
     print("\nthe log, events a second, beside bare kafka-python (goal of each ratio: 0.60)")
-    for name, value in log.measure().items():
+    found = log.measure()
+    for name, value in found.rates.items():
         print(f"{name:24}{value:10.2f}" if "ratio" in name else f"{name:24}{value:10,.0f}")
+    print(f"where a consumer's time goes: {shares.told(found.profile)}")
 
 
 def _search() -> None:
     print(f"\nsearch over {DOCUMENTS:,} documents (goals: tantivy at most 10 ms more than bare,")
     print("Elasticsearch at most twice bare; a rebuild at least 0.60 of a bare load)", flush=True)
-    for name, value in search.measure(DOCUMENTS).items():
+    figures, profiles = search.measure(DOCUMENTS)
+    for name, value in figures.items():
         print(f"{name:52}{value:10,.1f}")
+    for name, found in profiles.items():
+        print(f"where the time of a {name} goes: {shares.told(found)}")
 
 
 EMBEDDED = {"api": _api, "pages": _pages, "searchable": _embedded_searchable}
@@ -252,19 +251,6 @@ def _time(app: Any, request: Callable[[], tuple[str, EnvironBuilder]]) -> float:
         _, status, _ = run_wsgi_app(app, environ, buffered=True)
         assert status.startswith("20"), status
     return (time.perf_counter() - started) / PER_ROUND
-
-
-def _shares(agency: _Agency, request: Callable[[], tuple[str, EnvironBuilder]]) -> list[tuple[str, float]]:
-    """How much of the time is spent in which library's own code, the largest first."""
-    app = agency.world.app(request()[0])
-    _time(app, request)
-    profile = cProfile.Profile()
-    profile.runcall(_time, app, request)
-    spent: dict[str, float] = defaultdict(float)
-    for (path, _, function), (_, _, own, _, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
-        spent[next((area for mark, area in AREAS.items() if mark in path + function), "Python")] += own
-    total = sum(spent.values())
-    return sorted(((area, own / total) for area, own in spent.items()), key=lambda pair: -pair[1])
 
 
 def _write_to_searchable() -> list[float]:

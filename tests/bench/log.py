@@ -1,4 +1,4 @@
-"""The relay and the consumers beside bare kafka-python, alternating in one run. Needs ACM_KAFKA_BOOTSTRAP.
+"""The relay and the consumers beside bare kafka-python, alternating in one run: `python -m tests.bench log`.
 
 Bare is the least that keeps the promise towards Kafka: a transactional producer with the relay's settings
 that sends the same records from memory, in transactions of the same size; a consumer of what is committed
@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from shared.log import kafka
 from shared.log.kafka import Address
 from shared.service import Runtime
 from shared.tables import EventRow
+from tests.bench import shares
 from tests.platform.logs import fresh_url, world_on
 
 ROUNDS, EVENTS = 5, 5_000
@@ -36,8 +38,16 @@ GOAL = 0.6
 FILLER = "渠道库存偏高" * 20  # makes an envelope of about 1 KB
 
 
-def measure() -> dict[str, float]:
-    """Events a second, each the median of its rounds, and the ratios to bare kafka-python."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Events a second (medians) with the ratios to bare kafka-python, and a consumer's profile."""
+
+    rates: dict[str, float]
+    profile: shares.Shares
+
+
+def measure() -> Measured:
+    """Measure on ACM_KAFKA_BOOTSTRAP."""
     rates: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as home, world_on(Path(home), fresh_url("kafka")) as made:
         accounts, portal = made.runtimes["accounts"], made.runtimes["portal"]
@@ -54,19 +64,14 @@ def measure() -> dict[str, float]:
             _commit(accounts, envelopes)
             for name, part in parts.items():
                 rates.setdefault(name, []).append(part())
+        profile = shares.of(parts["consumer"])
     found = {name: statistics.median(each) for name, each in rates.items()}
     ratios = {
         "relay ratio": found["relay"] / found["bare producer"],
         "reader ratio": found["reader"] / found["bare consumer"],
         "consumer ratio": found["consumer"] / found["bare consumer"],
     }
-    return found | ratios
-
-
-def main() -> None:
-    """Measure and print."""
-    for name, value in measure().items():
-        print(f"{name:16}{value:10.2f}" if "ratio" in name else f"{name:16}{value:10,.0f} events/s")
+    return Measured(found | ratios, profile)
 
 
 def _envelope(number: int) -> Event:
@@ -166,7 +171,3 @@ def _poll(address: Address) -> float:
         found = rate()
     consumer.close()
     return found
-
-
-if __name__ == "__main__":
-    main()

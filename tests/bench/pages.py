@@ -227,12 +227,8 @@ def _proposal(dice: random.Random, number: int, client_id: str, writers: list[st
     }
 
 
-def main() -> None:
+def say() -> None:
     """Measure and print."""
     print(f"{'page':56}{'reader':>12}{'few ms':>8}{'many ms':>9}{'ratio':>7}")
     for path, reader, few, many in measure():
         print(f"{path:56}{reader:>12}{few * 1000:8.1f}{many * 1000:9.1f}{many / few:7.2f}")
-
-
-if __name__ == "__main__":
-    main()

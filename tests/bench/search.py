@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from shared.search.embedded import EmbeddedIndex
 from shared.search.permission import visible
 from shared.search.port import KEYWORDS, Find, IndexDocument, SearchIndex, Text
 from shared.testing import fresh_search
+from tests.bench import shares
 
 NOW = datetime(2026, 11, 1, 8, tzinfo=UTC)
 PARTS = ("market_status", "competitor", "dealer", "end_user", "product", "marketing_plan")
@@ -49,17 +51,23 @@ BATCH, ROUNDS = 1_000, 7
 Figures = dict[str, float]
 
 
-def measure(documents: int = 200_000) -> Figures:
-    """Find: p50 in ms, ours and bare, by engine and reader. Rebuild: documents a second, ours and bare.
+Profiles = dict[str, shares.Shares]
+
+
+def measure(documents: int) -> tuple[Figures, Profiles]:
+    """Find: p50 in ms, ours and bare, by engine and reader. Rebuild: documents a second, ours and bare. And
+    where the time of our finds goes in this process (waiting for a server is JSON's and its client's).
 
     Elasticsearch is measured where ACM_ELASTICSEARCH_URL names one.
     """
     made = list(corpus(documents))
     with tempfile.TemporaryDirectory() as home:
-        figures = _tantivy(made, Path(home))
+        figures, profile = _tantivy(made, Path(home))
+    profiles = {"tantivy find": profile}
     if os.environ.get("ACM_ELASTICSEARCH_URL"):
-        figures |= _elasticsearch(made)
-    return figures
+        more, profiles["elasticsearch find"] = _elasticsearch(made)
+        figures |= more
+    return figures, profiles
 
 
 # --- documents ---------------------------------------------------------------------------------------------
@@ -125,7 +133,7 @@ def _rebuild(index: SearchIndex, made: Sequence[IndexDocument]) -> float:
 
 def _compare(
     engine: str, index: SearchIndex, made: Sequence[IndexDocument], bare: Callable[[str, Scope], Any]
-) -> Figures:
+) -> tuple[Figures, shares.Shares]:
     kept = {document.id: Text(document.title, document.body) for document in made}
 
     def ours(question: str, scope: Scope) -> Any:
@@ -142,7 +150,7 @@ def _compare(
         for who, spent in times.items():
             warm = spent[len(QUESTIONS) :]
             figures[f"{engine} find, {name}, {who} p50 ms"] = statistics.median(warm)
-    return figures
+    return figures, shares.of(lambda: [ours(question, scope) for question in QUESTIONS])
 
 
 def _texts(kept: Mapping[str, Text], ids: Sequence[str]) -> dict[str, Text]:
@@ -152,7 +160,7 @@ def _texts(kept: Mapping[str, Text], ids: Sequence[str]) -> dict[str, Text]:
 # --- tantivy -----------------------------------------------------------------------------------------------
 
 
-def _tantivy(made: Sequence[IndexDocument], home: Path) -> Figures:
+def _tantivy(made: Sequence[IndexDocument], home: Path) -> tuple[Figures, shares.Shares]:
     figures: Figures = {}
     bare = _BareTantivy(home / "bare")
     started = time.perf_counter()
@@ -161,9 +169,9 @@ def _tantivy(made: Sequence[IndexDocument], home: Path) -> Figures:
     index = EmbeddedIndex(home / "ours", writes=True)
     index.mark()
     figures["tantivy rebuild, ours documents/s"] = _rebuild(index, made)
-    figures |= _compare("tantivy", index, made, bare.ask)
+    found, profile = _compare("tantivy", index, made, bare.ask)
     index.close()
-    return figures
+    return figures | found, profile
 
 
 class _BareTantivy:
@@ -229,7 +237,7 @@ def _keywords(document: IndexDocument) -> Mapping[str, Sequence[str]]:
 # --- Elasticsearch -----------------------------------------------------------------------------------------
 
 
-def _elasticsearch(made: Sequence[IndexDocument]) -> Figures:
+def _elasticsearch(made: Sequence[IndexDocument]) -> tuple[Figures, shares.Shares]:
     figures: Figures = {}
     with fresh_search() as url, Elasticsearch(os.environ["ACM_ELASTICSEARCH_URL"], request_timeout=60) as es:
         bare = f"{url.rpartition('/')[2]}-bare"
@@ -240,10 +248,11 @@ def _elasticsearch(made: Sequence[IndexDocument]) -> Figures:
             index = ElasticIndex(url, writes=True)
             index.prepare()
             figures["elasticsearch rebuild, ours documents/s"] = _rebuild(index, made)
-            figures |= _compare("elasticsearch", index, made, lambda q, scope: _ask_bare(es, bare, q, scope))
+            ask_bare = partial(_ask_bare, es, bare)
+            found, profile = _compare("elasticsearch", index, made, ask_bare)
         finally:
             es.options(ignore_status=404).indices.delete(index=bare)
-    return figures
+    return figures | found, profile
 
 
 def _load_bare(es: Elasticsearch, name: str, made: Sequence[IndexDocument]) -> None:
@@ -280,8 +289,3 @@ def _ask_bare(es: Elasticsearch, name: str, question: str, scope: Scope) -> Any:
         highlight={"fields": {"title": {}, "body": {}}},
         track_total_hits=True,
     )
-
-
-if __name__ == "__main__":
-    for what, figure in measure(int(os.environ.get("DOCUMENTS", "200000"))).items():
-        print(f"{what:48}{figure:12.1f}")

@@ -345,9 +345,7 @@ sys.stdin.readline()
 STEPS_OF_A_RESTORE = 1 + 2 * len(discover())
 
 
-@pytest.mark.parametrize(
-    "step", [0, STEPS_OF_A_RESTORE // 2, STEPS_OF_A_RESTORE - 2, STEPS_OF_A_RESTORE]
-)
+@pytest.mark.parametrize("step", [0, STEPS_OF_A_RESTORE // 2, STEPS_OF_A_RESTORE - 2, STEPS_OF_A_RESTORE])
 def test_a_restore_that_is_killed_leaves_the_old_or_the_new(
     agency: Agency, tmp_path: Path, step: int
 ) -> None:

@@ -171,7 +171,9 @@ def test_two_processes_may_prepare_a_database_at_once(empty: str) -> None:
         assert session.scalar(select(func.count(AuditRow.id))) == 0
 
 
-def test_what_a_process_makes_that_connected_before_another_made_the_schema_is_its_owner_s(empty: str) -> None:
+def test_what_a_process_makes_that_connected_before_another_made_the_schema_is_its_owner_s(
+    empty: str,
+) -> None:
     early = Database("accounts", empty)
     if early.is_sqlite:
         pytest.skip("SQLite has no owners")

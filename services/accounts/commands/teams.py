@@ -28,10 +28,10 @@ def assign(
     a wall or its cooling-off stands between (told to those only who may know of it); 409 when
     the person holds the same seat at some instant of the period.
     """
-    client = store.client(uow.session, client_id, scope_of(uow), for_update=True)
+    client = store.client(uow.session, client_id, scope_of(uow))
     uow.require("team.manage", Subject(client_id=client.id))
     period = _period(starts_at or uow.now, ends_at)
-    person = uow.session.get(store.Person, person_id, with_for_update=True)
+    person = uow.session.get(store.Person, person_id)
     if person is None or person.status != domain.EMPLOYED:
         raise invalid({"person_id": "Choose somebody who is employed."})
     _refuse_twice(uow, client.id, person.id, role, period)
@@ -46,13 +46,13 @@ def change_assignment(
 
     What has passed is what cooling-off counts from: only administrators and directors may correct it.
     """
-    store.client(uow.session, seat.client_id, scope_of(uow), for_update=True)
+    store.client(uow.session, seat.client_id, scope_of(uow))
     uow.require("team.manage", Subject(client_id=seat.client_id))
     old, new = seat.period, _period(starts_at or seat.starts_at, ends_at)
     if domain.rewrites_past(old, new, uow.now):
         uow.require("team.correct", Subject(client_id=seat.client_id))
     if not new.within(old):
-        person = store.person(uow.session, seat.person_id, for_update=True)
+        person = store.person(uow.session, seat.person_id)
         require_employed(person)
         _refuse_twice(uow, seat.client_id, seat.person_id, seat.role, new, but=seat.id)
         _refuse_across(uow, seat.client_id, person, new)

@@ -20,10 +20,7 @@ def raise_wall(uow: UnitOfWork, *, client_ids: list[str], reason: str, cooling_o
     to be, on both teams at once.
     """
     uow.require("wall.manage")
-    one, other = [
-        store.client(uow.session, client_id, scope_of(uow), for_update=True).id
-        for client_id in sorted(client_ids)
-    ]
+    one, other = [store.client(uow.session, client_id, scope_of(uow)).id for client_id in sorted(client_ids)]
     if any(wall.beyond(one) == other for wall in store.standing_walls(uow.session, one)):
         raise conflict("A wall stands between these two already.", "wall-stands")
     _refuse_on_both_teams(uow, one, other)

@@ -220,7 +220,7 @@ def edit_client(client_id: str) -> ResponseReturnValue:
             facts["parent_id"] = found.parent_id  # what the reader could not see they did not take away
         _warn_of_twins(who, facts, but=found.id)
         unit = http.uow()
-        client = store.client(unit.session, client_id, unit.who.scope, for_update=True)
+        client = store.client(unit.session, client_id, unit.who.scope)
         check_version(client.version)
         commands.change_client(unit, client, **facts)
     except Problem as problem:

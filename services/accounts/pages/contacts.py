@@ -50,7 +50,7 @@ def edit_contact(client_id: str, contact_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(ContactFields(), typed(*_FIELDS))
         unit = http.uow()
-        row = store.contact(unit.session, client.id, contact_id, for_update=True)
+        row = store.contact(unit.session, client.id, contact_id)
         check_version(row.version)
         commands.change_contact(unit, row, **facts)
     except Problem as problem:
@@ -63,7 +63,7 @@ def remove_contact(client_id: str, contact_id: str) -> ResponseReturnValue:
     """Remove a contact and what is kept of the person."""
     client = _client(http.actor(), client_id)
     unit = http.uow()
-    contact = store.contact(unit.session, client.id, contact_id, for_update=True)
+    contact = store.contact(unit.session, client.id, contact_id)
     check_version(contact.version)
     commands.remove_contact(unit, contact)
     return saved(f"/accounts/clients/{client.id}#contacts", _("The contact was removed."))

@@ -104,7 +104,7 @@ def edit_person(person_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(PersonFields(), _typed())
         unit = http.uow()
-        row = store.person(unit.session, person_id, for_update=True)
+        row = store.person(unit.session, person_id)
         check_version(row.version)
         commands.change_person(unit, row, **facts)
     except Problem as problem:
@@ -116,7 +116,7 @@ def edit_person(person_id: str) -> ResponseReturnValue:
 def leave(person_id: str) -> ResponseReturnValue:
     """The person leaves the agency."""
     unit = http.uow()
-    found = store.person(unit.session, person_id, for_update=True)
+    found = store.person(unit.session, person_id)
     check_version(found.version)
     commands.leave(unit, found)
     return saved(f"/accounts/people/{found.id}", _("“%(name)s” has left the agency.", name=found.name))

@@ -54,7 +54,7 @@ def edit_seat(client_id: str, assignment_id: str) -> ResponseReturnValue:
     try:
         period = read_form(SeatPeriod(), _moved(seat))
         unit = http.uow()
-        row = store.assignment(unit.session, client.id, assignment_id, for_update=True)
+        row = store.assignment(unit.session, client.id, assignment_id)
         check_version(row.version)
         kept = {"starts_at": row.starts_at, "ends_at": row.ends_at}
         commands.change_assignment(unit, row, **(kept | period))
@@ -68,7 +68,7 @@ def end_seat(client_id: str, assignment_id: str) -> ResponseReturnValue:
     """End a seat now, or call off one that has not begun."""
     client = _client(http.actor(), client_id)
     unit = http.uow()
-    seat = store.assignment(unit.session, client.id, assignment_id, for_update=True)
+    seat = store.assignment(unit.session, client.id, assignment_id)
     check_version(seat.version)
     commands.end_assignment(unit, seat)
     return saved(f"/accounts/clients/{client.id}#team", _("The seat has ended."))

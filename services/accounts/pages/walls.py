@@ -78,7 +78,7 @@ def edit_wall(wall_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(WallFacts(), _typed())
         unit = http.uow()
-        row = store.wall(unit.session, wall_id, unit.who.scope, for_update=True)
+        row = store.wall(unit.session, wall_id, unit.who.scope)
         check_version(row.version)
         commands.change_wall(unit, row, **facts)
     except Problem as problem:
@@ -91,7 +91,7 @@ def lift_wall(wall_id: str) -> ResponseReturnValue:
     """Lift a wall."""
     _supervisor()
     unit = http.uow()
-    wall = store.wall(unit.session, wall_id, unit.who.scope, for_update=True)
+    wall = store.wall(unit.session, wall_id, unit.who.scope)
     check_version(wall.version)
     commands.lift_wall(unit, wall)
     return saved("/accounts/walls", _("The wall was lifted."))

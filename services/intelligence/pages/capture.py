@@ -80,11 +80,11 @@ def edit_draft(finding_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
         unit = http.uow()
-        locked = store.finding(unit.session, finding_id, unit.who, lock=True)
-        check_version(locked.version)
-        commands.change_draft(unit, locked, **facts)
+        held = store.finding(unit.session, finding_id, unit.who)
+        check_version(held.version)
+        commands.change_draft(unit, held, **facts)
         if request.form.get("submit"):
-            commands.advance(unit, locked, "submit")
+            commands.advance(unit, held, "submit")
     except Problem as problem:
         return again(problem, "finding_form.html", **_context(who, row))
     submitted = bool(request.form.get("submit"))
@@ -106,9 +106,9 @@ def correct(finding_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(FindingFields(partial=True), _keep_hidden(who, row, _typed(who, row)))
         unit = http.uow()
-        locked = store.finding(unit.session, finding_id, unit.who, lock=True)
-        check_version(locked.version)
-        correction = commands.correct(unit, locked, reason=request.form.get("reason", ""), **facts)
+        held = store.finding(unit.session, finding_id, unit.who)
+        check_version(held.version)
+        correction = commands.correct(unit, held, reason=request.form.get("reason", ""), **facts)
     except Problem as problem:
         return again(problem, "finding_form.html", **_context(who, row))
     told = _("The correction was submitted; the old finding points to it.")

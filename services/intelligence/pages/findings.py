@@ -86,7 +86,7 @@ def take_step(finding_id: str, verb: str) -> ResponseReturnValue:
     http.actor()
     try:
         unit = http.uow()
-        row = store.finding(unit.session, finding_id, unit.who, lock=True)
+        row = store.finding(unit.session, finding_id, unit.who)
         commands.advance(unit, row, verb, reason=request.form.get("reason", ""))
     except Problem as problem:
         if problem.status not in {409, 422}:

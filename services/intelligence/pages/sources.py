@@ -126,9 +126,9 @@ def edit_source(source_id: str) -> ResponseReturnValue:
     try:
         facts = read_form(SourceFields(), _typed() | {"client_id": row.client_id})
         unit = http.uow()
-        locked = store.source(unit.session, source_id, unit.who, lock=True)
-        check_version(locked.version)
-        commands.change_source(unit, locked, **facts)
+        held = store.source(unit.session, source_id, unit.who)
+        check_version(held.version)
+        commands.change_source(unit, held, **facts)
     except Problem as problem:
         return again(problem, "source_form.html", **_context(who, row))
     return saved(f"/intelligence/sources/{row.id}", _("The changes were saved."))

@@ -36,9 +36,9 @@ def sources(
     return query
 
 
-def source(session: Session, source_id: str, who: access.Actor, *, lock: bool = False) -> Source:
+def source(session: Session, source_id: str, who: access.Actor) -> Source:
     """A source that the reader may see. Raises 404 otherwise, existing or not."""
-    found = session.get(Source, source_id, with_for_update=lock or None)
+    found = session.get(Source, source_id)
     if found is None or not who.may("source.read", found.subject()):
         raise missing("source")
     return found
@@ -127,9 +127,9 @@ def may_read(who: access.Actor, row: Finding) -> bool:
     return who.may("draft.read" if row.state == evidence.DRAFT else "finding.read", row.subject())
 
 
-def finding(session: Session, finding_id: str, who: access.Actor, *, lock: bool = False) -> Finding:
+def finding(session: Session, finding_id: str, who: access.Actor) -> Finding:
     """A finding that the reader may see. Raises 404 otherwise, existing or not."""
-    found = session.get(Finding, finding_id, with_for_update=lock or None)
+    found = session.get(Finding, finding_id)
     if found is None or not may_read(who, found):
         raise missing("finding")
     return found

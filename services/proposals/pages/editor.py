@@ -219,9 +219,9 @@ def budget(proposal_id: str) -> ResponseReturnValue:
     try:
         typed = {"lines": _lines(), "tax_percent": request.form.get("tax_percent", "0")}
         said: Any = read_form(BudgetFields(), typed)
-        unit, locked = opened(proposal_id)
-        check_version(locked.version)
-        commands.change(unit, locked, budget=said)
+        unit, held = opened(proposal_id)
+        check_version(held.version)
+        commands.change(unit, held, budget=said)
     except Problem as problem:
         return again(problem, "budget.html", **_budget_context(row, Form.typed()))
     return saved(f"/proposals/{proposal_id}", _("The budget was saved."))
@@ -269,9 +269,9 @@ def facts(proposal_id: str) -> ResponseReturnValue:
         return render_template("facts.html", form=Form(_values(row)), **_facts_context(who, row))
     try:
         said = read_form(ProposalFields(partial=True), _typed(row))
-        unit, locked = opened(proposal_id)
-        check_version(locked.version)
-        commands.change(unit, locked, **said)
+        unit, held = opened(proposal_id)
+        check_version(held.version)
+        commands.change(unit, held, **said)
     except Problem as problem:
         return again(problem, "facts.html", **_facts_context(who, row))
     return saved(f"/proposals/{proposal_id}", _("The proposal was saved."))

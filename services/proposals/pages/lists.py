@@ -35,7 +35,7 @@ from shared.pages.language import format_money, format_number, format_percent, l
 from shared.problem import missing
 from shared.spreadsheet import BYTE_ORDER_MARK, csv_lines
 
-CARDS = 25
+CARDS = 12
 LANES = ("client", "owner", "kind")
 DAYS_AGO = 365
 BUCKETS = [

@@ -157,7 +157,7 @@ def opened(proposal_id: str) -> tuple[UnitOfWork, store.Proposal]:
     """The transaction, and the proposal in it as far as the actor may see it."""
     http.actor()
     unit = http.uow()
-    return unit, store.proposal(unit.session, proposal_id, unit.who, lock=True)
+    return unit, store.proposal(unit.session, proposal_id, unit.who)
 
 
 def check_version(version: int) -> None:

@@ -106,9 +106,9 @@ def may_read(who: access.Actor, row: Proposal) -> bool:
     return who.may("proposal.making.read" if row.is_making else "proposal.read", row.subject())
 
 
-def proposal(session: Session, proposal_id: str, who: access.Actor, *, lock: bool = False) -> Proposal:
+def proposal(session: Session, proposal_id: str, who: access.Actor) -> Proposal:
     """A proposal that the reader may see. Raises 404 otherwise, existing or not."""
-    found = session.get(Proposal, proposal_id, with_for_update=lock or None)
+    found = session.get(Proposal, proposal_id)
     if found is None or not may_read(who, found):
         raise missing("proposal")
     return found

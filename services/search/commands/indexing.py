@@ -121,7 +121,7 @@ def _problem(running: Runtime, index: SearchIndex) -> str:
 def wish_for_rebuild(running: Runtime) -> int:
     """Ask for the index to be made again; answers the number of the wish, which `done` will reach."""
     with running.database.write() as session:
-        wishes = session.get_one(Rebuilds, 1, with_for_update=True)
+        wishes = session.get_one(Rebuilds, 1)
         wishes.wanted += 1
         return wishes.wanted
 

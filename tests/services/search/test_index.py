@@ -200,7 +200,7 @@ def test_a_write_is_held_once_the_index_has_it(fresh: Desk) -> None:
     running = fresh.world.runtimes["search"]
 
     def held(source: str, key: str, at: tuple[int, int]) -> bool:
-        app = fresh.world._apps["search"]
+        app = fresh.world.app("search")
         with app.app_context(), running.database.read() as session:
             return store.holds(session, source, key, at)
 
