@@ -375,10 +375,10 @@ def readable(
     named: ColumnElement[bool] = false() if is_recipient is None else is_recipient
     if not scope.red:
         named = and_(named, label != RED)
-    cleared = true() if scope.everything else client.in_(sorted(scope.cleared))
     open_label = label.in_([CLEAR, GREEN])
     openly = and_(open_label, client.not_in(sorted(scope.shy))) if scope.colleague else false()
-    of_client = and_(client.is_not(None), label != RED, or_(cleared, openly))
+    team = true() if scope.everything else or_(client.in_(sorted(scope.cleared)), openly)
+    of_client = and_(client.is_not(None), label != RED, team)
     of_none = and_(client.is_(None), label != RED) if scope.market else false()
     not_hidden = or_(client.is_(None), client.not_in(sorted(scope.hidden)))
     return and_(not_hidden, or_(named, of_client, of_none))
@@ -420,7 +420,7 @@ def making(
 def listed(scope: Scope, client: SQLColumnExpression[Any]) -> ColumnElement[bool]:
     """`Scope.lists` as an SQL condition."""
     visible: ColumnElement[bool] = true() if scope.everything else client.in_(sorted(scope.cleared))
-    if scope.directory:
+    if scope.directory and not scope.everything:
         visible = or_(visible, client.not_in(sorted(scope.shy)))
     return and_(client.not_in(sorted(scope.hidden)), visible)
 
