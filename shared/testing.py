@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -83,6 +84,7 @@ class World:
         self.services = list(services)
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
+        self._making_apps = threading.Lock()
         for service in services:
             _make_database(service, self.settings)
             if service.prepare is not None:
@@ -140,9 +142,10 @@ class World:
 
     def app(self, service: str) -> Flask:
         """A service's web app, made when it is first asked for."""
-        if service not in self._apps:
-            self._apps[service] = self.runtimes[service].web()
-        return self._apps[service]
+        with self._making_apps:
+            if service not in self._apps:
+                self._apps[service] = self.runtimes[service].web()
+            return self._apps[service]
 
     # --- deliveries ---
 

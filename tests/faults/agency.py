@@ -60,6 +60,9 @@ class Agency:
             "method": "intelligence", "source_id": self.source_id, "credibility": 2,
         }  # fmt: skip
 
+    def proposal(self, title: str) -> dict[str, Any]:
+        return {"kind": "client", "client_id": self.client_id, "title": title}
+
     def heal(self) -> float:
         """Wait until nothing is left to send or to handle (INV6); answers how long it took."""
         started = time.monotonic()

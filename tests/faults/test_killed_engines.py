@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,15 @@ pytestmark = [
 ]
 OUTAGE_SECONDS = 60.0
 ABSENCE_SECONDS = 60.0
-# For each service a page, and what is asked or written meanwhile (None: a finding).
-USES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
-    "accounts": ("/accounts/clients", "/accounts/v1/clients?limit=1", {}),
-    "intelligence": ("/intelligence/findings", "/intelligence/v1/findings", None),
-    "portal": ("/", "/portal/v1/sessions", {}),
-    "search": ("/search?q=canary", "/search/v1/documents?q=canary", {}),
+# For each service a page, and what is read or, where something is made, written meanwhile.
+USES: dict[str, tuple[str, str, Callable[[Agency, str], dict[str, Any]] | None]] = {
+    "accounts": ("/accounts/clients", "/accounts/v1/clients?limit=1", None),
+    "intelligence": ("/intelligence/findings", "/intelligence/v1/findings", Agency.finding),
+    "portal": ("/", "/portal/v1/sessions", None),
+    "proposals": ("/proposals/", "/proposals/v1/proposals", Agency.proposal),
+    "search": ("/search?q=canary", "/search/v1/documents?q=canary", None),
 }
+HOME_PANELS = ("accounts", "intelligence", "proposals")
 PROCESSES = {
     "web": ("serve", "intelligence"),
     "relay": ("work", "intelligence"),
@@ -129,15 +131,15 @@ def test_the_others_go_on_and_say_what_is_missing(
     until = time.monotonic() + ABSENCE_SECONDS
     rounds = 0
     while time.monotonic() < until or not rounds:
-        for service, (page, path, body) in USES.items():
+        for service, (page, path, made) in USES.items():
             if service == stopped:
                 continue
-            sent = deployed.agency.finding(f"while {stopped} is away, {rounds}") if body is None else body
-            for method, where, what in (("GET", page, None), ("POST" if sent else "GET", path, sent or None)):
+            sent = made(deployed.agency, f"while {stopped} is away, {rounds}") if made else None
+            for method, where, what in (("GET", page, None), ("POST" if sent else "GET", path, sent)):
                 status, said, _ = writer.send(method, where, what)
                 assert status in (200, 201), f"{where} without {stopped}: {status} {said[:300]!r}"
         rounds += 1
-    if stopped in ("accounts", "intelligence"):
+    if stopped in HOME_PANELS:
         with served(product.gateway()) as address:
             context = chromium.new_context(base_url=address, extra_http_headers=writer.headers)
             screen = context.new_page()
