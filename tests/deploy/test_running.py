@@ -227,15 +227,27 @@ class Gateway:
 
 
 def test_every_service_becomes_healthy_and_nothing_waits(deployment: Deployment) -> None:
-    def behind() -> dict[str, Any]:
-        return {s: json.loads(deployment.acm(s, "lag", "--json")) for s in SERVICES}
-
-    def settled() -> bool:
-        return not any(count for topics in _each(behind()) for count in topics.values())
-
-    wait_until(settled, HEALTHY_SECONDS, "every consumer has read everything")
+    wait_until(lambda: _settled(deployment), HEALTHY_SECONDS, "every consumer has read everything")
     for service in SERVICES:
         assert deployment.processes[f"{service}-worker"].poll() is None, deployment.said(f"{service}-worker")
+
+
+def _settled(deployment: Deployment) -> bool:
+    behind = {s: json.loads(deployment.acm(s, "lag", "--json")) for s in SERVICES}
+    return not any(count for topics in _each(behind) for count in topics.values())
+
+
+def test_each_container_backs_its_service_up_and_brings_it_back(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    for service in SERVICES:
+        deployment.acm(service, "backup", str(tmp_path / service))
+    deployment.stop("accounts", "accounts-worker")
+    deployment.acm("accounts", "restore", str(tmp_path / "accounts"))
+    for container in ("accounts", "accounts-worker"):
+        deployment.start(container)
+    wait_until(lambda: deployment.healthy("accounts"), HEALTHY_SECONDS, "accounts is healthy again")
+    wait_until(lambda: _settled(deployment), HEALTHY_SECONDS, "everybody has read the new epoch")
 
 
 def test_migrating_again_changes_nothing(deployment: Deployment) -> None:

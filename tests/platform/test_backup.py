@@ -98,6 +98,24 @@ def test_only_the_owner_may_read_a_backup(agency: Agency, tmp_path: Path) -> Non
     assert [entry.name for entry in tmp_path.glob(".acm*")] == []
 
 
+@pytest.mark.skipif(not on_real_engines(), reason="goes from files to servers")
+def test_what_was_kept_on_a_laptop_goes_on_on_the_servers(tmp_path: Path) -> None:
+    with make_world(tmp_path / "laptop", engines={}) as laptop:
+        laptop.found()
+        before = Agency(laptop).founded()
+        file = before.backup(tmp_path / "acm.backup")
+        people = laptop.people
+    with make_world(tmp_path / "servers") as servers:
+        servers.people |= people
+        agency = Agency(servers, ids=dict(before.ids))
+        agency.restore(file)
+        agency.agrees()
+        assert agency.titles() == {"云岭乳业", "乳业周刊", "份额上升"}
+        agency.rename("云岭乳业", "云岭")
+        servers.settle()
+        agency.agrees()
+
+
 def test_what_came_after_the_backup_of_one_source_is_gone_everywhere(agency: Agency, tmp_path: Path) -> None:
     file = agency.backup(tmp_path / "acm.backup")
     agency.client("新客户")
