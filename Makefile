@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# What runs again on the real engines.
-ENGINE_SUITES := tests/platform tests/services tests/flows tests/faults tests/recall tests/deploy
+# What runs again on the real engines; what takes longest begins first.
+ENGINE_SUITES := tests/faults tests/deploy tests/platform tests/services tests/flows tests/recall
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
