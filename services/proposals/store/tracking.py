@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.proposals.domain import citations, pitching, workflows
 from services.proposals.domain.budget import CENT, cents
@@ -404,7 +404,7 @@ def _warned(session: Session, who: access.Actor, opened: Conditions) -> list[vie
     return [one for one in views.views(session, who, rows) if one.warnings]
 
 
-def _strictness(label: ColumnElement[str]) -> ColumnElement[int]:
+def _strictness(label: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
     ranks = {known: citations.strictness(known) for known in access.LABELS}
     return case(ranks, value=label, else_=len(ranks))
 
