@@ -990,6 +990,15 @@ class LoadSchema(ma.Schema):
     late = ma.fields.Integer()
 
 
+class StageSchema(ma.Schema):
+    """What is open to clients in one state."""
+
+    state = ma.fields.String()
+    count = ma.fields.Integer()
+    amount = Money()
+    weighted = Money()
+
+
 class ForecastSchema(ma.Schema):
     """What is open, what it comes to by its probability, and how good past guesses were (0 is perfect)."""
 
@@ -1000,6 +1009,7 @@ class ForecastSchema(ma.Schema):
     brier = Exact(0, 1, 4, allow_none=True)
     brier_of = ma.fields.Integer()
     few = ma.fields.Boolean()
+    stages = ma.fields.List(ma.fields.Nested(StageSchema))
 
 
 class PitchCostSchema(ma.Schema):
@@ -1021,14 +1031,19 @@ class ReportSchema(ma.Schema):
     workload = ma.fields.List(ma.fields.Nested(LoadSchema))
     forecast = ma.fields.Nested(ForecastSchema)
     pitch_costs = ma.fields.List(ma.fields.Nested(PitchCostSchema))
+    warned = ma.fields.List(ma.fields.Nested(ProposalSummary))
 
 
 @api.route("/report", methods=["GET"])
 @api.arguments(ReportArgs, location="query")
 @api.response(200, ReportSchema)
 def read_report(args: dict[str, Any]) -> store.Report:
-    """Win rates, cycle times, ageing, workload, forecast, cost of pitches, of what you may see."""
+    """Win rates, cycle times, ageing, workload, forecast, cost of pitches, and what cannot go out because a
+    cited finding fell, of what you may see.
+    """
     who = http.actor()
     until = args["until"] or who.now + timedelta(seconds=1)
     since = args["since"] or until - timedelta(days=365)
-    return store.report(http.reader(), who, filter_of(args), since=since, until=until)
+    told = store.report(http.reader(), who, filter_of(args), since=since, until=until)
+    commands.note_reads(http.uow, told.warned)
+    return told

@@ -10,6 +10,8 @@ from shared.access import LABELS
 
 STANDING = ("submitted", "verified", "disputed")
 """States in which a finding may be cited."""
+FALLEN = ("disputed", "retracted", "superseded")
+"""States that speak against citing."""
 REASONS = ("disputed", "retracted", "superseded", "expired", "relabelled")
 
 
@@ -45,7 +47,7 @@ def reasons(cited: Cited, today: date) -> list[str]:
     holds.
     """
     found = []
-    if cited.state in ("disputed", "retracted", "superseded"):
+    if cited.state in FALLEN:
         found.append(cited.state)
     if cited.valid_until is not None and cited.valid_until < today.isoformat():
         found.append("expired")

@@ -19,6 +19,7 @@ from services.proposals.pages.site import (
     KINDS,
     LABELS,
     PAGE_ROWS,
+    REASONS,
     VERBS,
     client_options,
     kind_options,
@@ -199,12 +200,13 @@ def report() -> ResponseReturnValue:
     """Win rates, cycle times, ageing, workload, forecast and the cost of pitches."""
     who = http.actor()
     told = _report(who)
+    commands.note_reads(http.uow, told.warned)
     figures = _figures(who, told)
     return render_template(
         "report.html",
         report=told,
         figures=figures,
-        drawings={name: _chart(name, told, figure) for name, figure in figures.items()},
+        drawings={name: _chart(name, told, figure) for name, figure in figures.items() if name != "warned"},
         at=who.now,
         few=pitching.FEW,
         **_filters(who),
@@ -215,9 +217,11 @@ def report() -> ResponseReturnValue:
 def report_csv(figure: str) -> Response:
     """One figure of the report as a spreadsheet; every download is audited."""
     who = http.actor()
-    found = _figures(who, _report(who)).get(figure)
+    told = _report(who)
+    found = _figures(who, told).get(figure)
     if found is None:
         raise missing("figure")
+    commands.note_reads(http.uow, told.warned if figure == "warned" else [])
     http.uow().audit("report.exported", figure, query=request.query_string.decode(errors="replace")[:500])
     rows = [row[0] for row in found.rows]
     text = BYTE_ORDER_MARK + csv_lines([found.columns, *rows])
@@ -264,6 +268,26 @@ def _figures(who: access.Actor, told: store.Report) -> dict[str, Figure]:
         return Figure(title, [head, *rate_columns], rows)
 
     return {
+        "warned": Figure(
+            _("A cited finding fell"),
+            [_("Title"), _("State"), _("Owner"), _("Why it cannot go out")],
+            [
+                ([one.title, state_word(one.state), one.owner_name, _why_warned(one)], one.id)
+                for one in told.warned
+            ],
+        ),
+        "forecast-by-state": Figure(
+            _("Forecast by state"),
+            [_("State"), _("Proposals"), _("Amount"), _("Weighted by probability")],
+            [
+                (
+                    [state_word(one.state), str(one.count), format_money(one.amount),
+                     format_money(one.weighted)],
+                    f"?state={one.state}",
+                )
+                for one in told.forecast.stages
+            ],
+        ),
         "win-by-kind": rate_figure(
             "kind", _("Win rate by kind"), _("Kind"), lambda key: str(KINDS[key]), "?kind=KEY&open=no"
         ),
@@ -329,6 +353,14 @@ def _figures(who: access.Actor, told: store.Report) -> dict[str, Figure]:
     }  # fmt: skip
 
 
+def _why_warned(one: store.ProposalView) -> str:
+    hidden = _("A cited finding that you may not see no longer stands as it was cited.")
+    return " · ".join(
+        f"{warning.title} {REASONS[warning.reason]}" if warning.finding_id else hidden
+        for warning in one.warnings
+    )
+
+
 def _result_word(result: str) -> str:
     words = {"open": _("Still open"), "given_up": _("Given up")}
     return words.get(result) or state_word(result)
@@ -351,6 +383,10 @@ def _chart(name: str, told: store.Report, figure: Figure) -> dict[str, Any]:
     if name == "ageing":
         series = [(str(BUCKETS[n]), [one.counts[n] for one in told.ageing]) for n in range(len(BUCKETS))]
         return _bars(names, series)
+    if name == "forecast-by-state":
+        weighted = [float(one.weighted) for one in told.forecast.stages]
+        rest = [float(one.amount - one.weighted) for one in told.forecast.stages]
+        return _bars(names, [(_("Weighted by probability"), weighted), (_("The rest of the amount"), rest)])
     if name == "workload":
         late = [one.late for one in told.workload]
         rest = [one.open - one.late for one in told.workload]

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, case, false, func, not_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from services.proposals.domain import pitching, workflows
+from services.proposals.domain import citations, pitching, workflows
 from services.proposals.domain.budget import CENT, cents
 from services.proposals.store import queries, views
 from services.proposals.store.queries import Filter
-from services.proposals.store.rows import Competitor, Pitch, Proposal, Step
+from services.proposals.store.rows import Citation, Competitor, Finding, Pitch, Proposal, Step
 from shared import access
 
 AGES = (7, 14, 30, 60)
@@ -119,10 +119,20 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """What is open in one state: how many to clients, their amount, and that weighted by probability."""
+
+    state: str
+    count: int
+    amount: Decimal
+    weighted: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What is open: its amount, and weighted by its probability, where it has one; and how good guesses were.
 
-    `brier`: of past probabilities, 0 is perfect; `brier_of`: over how many.
+    `brier`: of past probabilities, 0 is perfect; `brier_of`: over how many. `stages`: the same by state.
     """
 
     count: int
@@ -131,6 +141,7 @@ class Forecast:
     weighted: Decimal
     brier: Decimal | None
     brier_of: int
+    stages: list[Stage]
 
     @property
     def few(self) -> bool:
@@ -149,7 +160,10 @@ class PitchCost:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Every figure that the reader may know, of what was decided in a period and what is open now."""
+    """Every figure that the reader may know, of what was decided in a period and what is open now.
+
+    `warned`: the open ones that cannot go out because a finding that they cite fell, longest waiting first.
+    """
 
     since: datetime
     until: datetime
@@ -159,6 +173,7 @@ class Report:
     workload: list[Load]
     forecast: Forecast
     pitch_costs: list[PitchCost]
+    warned: list[views.ProposalView]
 
 
 def report(session: Session, who: access.Actor, which: Filter, *, since: datetime, until: datetime) -> Report:
@@ -179,6 +194,7 @@ def report(session: Session, who: access.Actor, which: Filter, *, since: datetim
         workload=_workload(live),
         forecast=_forecast(past, live),
         pitch_costs=_pitch_costs(session, seen, since, until),
+        warned=_warned(session, who, opened),
     )
 
 
@@ -353,7 +369,44 @@ def _forecast(past: Iterable[_Decided], live: Iterable[_Open]) -> Forecast:
         weighted=cents(sum(one.weighted for one in worth) * CENT / 100),
         brier=pitching.brier(outcomes),
         brier_of=len(outcomes),
+        stages=_stages(worth),
     )
+
+
+def _stages(worth: Sequence[_Open]) -> list[Stage]:
+    found = []
+    for state in workflows.BOARD:
+        here = [one for one in worth if one.state == state]
+        if here:
+            amount = sum(one.cents for one in here) * CENT
+            weighted = cents(sum(one.weighted for one in here) * CENT / 100)
+            found.append(Stage(state, sum(one.count for one in here), amount, weighted))
+    return found
+
+
+def _warned(session: Session, who: access.Actor, opened: Conditions) -> list[views.ProposalView]:
+    """Those with a warning. The database begins with the few findings that fell; what was decided about
+    them is weighed as on the proposal's page.
+    """
+    citing = (
+        select(Citation.proposal_id)
+        .join(Finding, Finding.id == Citation.finding_id)
+        .where(
+            or_(
+                Finding.state.in_(citations.FALLEN),
+                Finding.valid_until < who.now.date().isoformat(),
+                _strictness(Finding.label) > _strictness(Citation.cited_label),
+            )
+        )
+    )
+    query = select(Proposal).where(*opened, Proposal.id.in_(citing))
+    rows = list(session.scalars(query.order_by(Proposal.state_since, Proposal.id)))
+    return [one for one in views.views(session, who, rows) if one.warnings]
+
+
+def _strictness(label: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
+    ranks = {known: citations.strictness(known) for known in access.LABELS}
+    return case(ranks, value=label, else_=len(ranks))
 
 
 def _pitch_costs(session: Session, seen: Conditions, since: datetime, until: datetime) -> list[PitchCost]:

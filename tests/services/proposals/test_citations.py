@@ -105,6 +105,39 @@ def test_what_else_warns(agency: Agency, fall: str) -> None:
     assert warned(agency.read(made)) == [(finding, reason)]
 
 
+def test_the_report_tells_of_exactly_the_open_ones_with_a_warning(agency: Agency) -> None:
+    """F4: the report equals a slow look at every proposal, for each reader."""
+    falls = {
+        "dispute": {"reason": "x"},
+        "retract": {"reason": "x"},
+        "correct": {"title": "新", "reason": "x"},
+    }
+    made, late = {}, {}
+    for verb in falls:
+        finding = agency.finding(label="TLP:GREEN")
+        made[verb], late[verb] = citing(agency, finding), citing(agency, finding)
+        if verb != "correct":
+            approve(agency, late[verb])
+            agency.done("send", late[verb], "amy")
+        agency.take_finding(verb, finding, "adam" if verb == "dispute" else "amy", **falls[verb])
+    red = agency.finding(label="TLP:RED", recipients=[agency.who("amy")])
+    hidden = citing(agency, red)
+    approve(agency, hidden)
+    agency.take_finding("retract", red, "amy", reason="x")
+    citing(agency, agency.finding(valid_until="2024-01-01"))
+    decided = citing(agency, agency.finding(valid_until="2024-01-01"))
+    agency.done("keep-citation", decided, "amy", finding_id=cites(decided)[0], reason="x")
+    for who in ("dora", "amy", "adam", "col", "wally"):
+        listed = agency.api(who).get(PROPOSALS, query_string={"limit": 200}).get_json()["items"]
+        told = agency.api(who).get("/proposals/v1/report").get_json()["warned"]
+        expected = {one["id"]: one["warnings"] for one in listed if one["warnings"]}
+        assert {one["id"]: one["warnings"] for one in told} == expected
+        assert [one["state_since"] for one in told] == sorted(one["state_since"] for one in told)
+    told_to_dora = {one["id"] for one in agency.api("dora").get("/proposals/v1/report").get_json()["warned"]}
+    assert {made["dispute"]["id"], made["retract"]["id"], made["correct"]["id"], hidden["id"]} <= told_to_dora
+    assert not {decided["id"], late["dispute"]["id"], late["retract"]["id"]} & told_to_dora
+
+
 def test_a_settled_dispute_warns_no_more(agency: Agency) -> None:
     finding = agency.finding()
     made = citing(agency, finding)

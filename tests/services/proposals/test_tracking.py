@@ -197,7 +197,20 @@ def test_every_figure_equals_a_slow_recomputation(lived: Agency, who: str) -> No
         "brier": None if brier is None else str(brier),
         "brier_of": len(guesses),
         "few": len(guesses) < 10,
+        "stages": stages(worth),
     }
+
+
+def stages(worth: list[Proposal]) -> list[dict[str, Any]]:
+    found = []
+    for state in workflows.BOARD:
+        here = [said for said in worth if said.state == state]
+        weighted = sum((Decimal(said.amount) * (said.probability or 0) / 100 for said in here), Decimal(0))
+        amount = sum((Decimal(said.amount) for said in here), Decimal(0))
+        one = {"state": state, "count": len(here)}
+        one |= {"amount": money(f"{amount:.2f}"), "weighted": money(to_cents(weighted))}
+        found += [one] if here else []
+    return found
 
 
 def to_cents(value: Decimal) -> str:
