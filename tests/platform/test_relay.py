@@ -388,7 +388,8 @@ def test_while_the_broker_is_away_writes_go_on_and_afterwards_all_is_caught_up(
                 back()
                 wait_until(partial(sent, accounts), 30, "the relay sends again")
                 at["accounts", 0] = wait_until(partial(polled, reader, at), 30, "read on")[-1].position
-                assert read(accounts) == committed(accounts)
+                # What the broker took without our learning of it is sent twice, and handled once.
+                assert list(dict.fromkeys(read(accounts))) == committed(accounts)
             reader.close()
     finally:
         broker.stop(purge=True)

@@ -45,9 +45,13 @@ def keep_finding(uow: UnitOfWork, facts: Mapping[str, Any]) -> None:
 def drop_finding(uow: UnitOfWork, finding_id: str) -> None:
     """Intelligence was restored without this finding: who cites it cites something retracted."""
     row = uow.session.get(store.Finding, finding_id)
-    if row is not None:
+    if row is None:
+        return
+    if store.is_cited(uow.session, finding_id):
         row.state = "retracted"
-        uow.session.flush()
+    else:
+        uow.session.delete(row)
+    uow.session.flush()
 
 
 def warn_citing_proposals(uow: UnitOfWork, *, finding_id: str, reason: str) -> None:

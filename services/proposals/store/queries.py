@@ -218,6 +218,14 @@ def citing(session: Session, finding_id: str) -> list[Proposal]:
     return [row for row in rows if workflows.warns(row.kind, row.state)]
 
 
+def is_cited(session: Session, finding_id: str) -> bool:
+    """Whether any proposal cites a finding."""
+    return (
+        session.scalar(select(Citation.finding_id).where(Citation.finding_id == finding_id).limit(1))
+        is not None
+    )
+
+
 def citations_of(session: Session, proposal_ids: Iterable[str]) -> list[Citation]:
     """The citations of some proposals."""
     found: list[Citation] = []

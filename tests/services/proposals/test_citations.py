@@ -4,11 +4,15 @@ decides.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import PROPOSALS, Agency, errors, kind
+from services.proposals import store
+from shared import archive
+
+from .conftest import PROPOSALS, Agency, errors, kind, people, small_world
 
 
 def citing(agency: Agency, *finding_ids: str, by: str = "amy", **facts: Any) -> dict[str, Any]:
@@ -214,3 +218,22 @@ def test_order_and_repetition_change_nothing(agency: Agency) -> None:
     seen = agency.read(made)
     assert warned(seen) == [(finding["id"], "retracted")]
     assert seen["version"] == made["version"] + 2
+
+
+def test_what_a_restored_intelligence_lost_is_retracted_where_it_is_cited_and_else_gone(
+    tmp_path: Path,
+) -> None:
+    with small_world(tmp_path / "home") as world:
+        agency = people(world)
+        file = tmp_path / "acm.backup"
+        archive.backup(world.services, world.settings, file, lambda said: None)
+        cited, other = agency.finding(title="cited"), agency.finding(title="other")
+        made = citing(agency, cited)
+        intelligence = [service for service in world.services if service.name == "intelligence"]
+        with world.stopped(), archive.opened(file) as held:
+            archive.restore(intelligence, world.settings, held, lambda said: None)
+        world.settle()
+        assert [reason for _, reason in warned(agency.read(made))] == ["retracted"]
+        with world.runtimes["proposals"].database.read() as session:
+            assert session.get(store.Finding, cited) is not None
+            assert session.get(store.Finding, other) is None
