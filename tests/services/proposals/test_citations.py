@@ -4,11 +4,14 @@ decides.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.intelligence import FindingVerified
+from services.intelligence import store as intelligence
 from services.proposals import store
 from shared import archive
 
@@ -142,6 +145,34 @@ def test_the_report_tells_of_exactly_the_open_ones_with_a_warning(agency: Agency
     assert not {decided["id"], late["dispute"]["id"], late["retract"]["id"]} & told_to_dora
 
 
+def test_a_label_that_was_raised_in_place_warns_whoever_cites_the_finding(agency: Agency) -> None:
+    """Today a label is raised by a correction; should an event ever raise it in place, drafts are warned."""
+    finding = agency.finding(label="TLP:GREEN")
+    made, sent = citing(agency, finding), citing(agency, finding)
+    approve(agency, sent)
+    agency.done("send", sent, "amy")
+    for label, expected in (("TLP:CLEAR", []), ("TLP:AMBER", [(finding, "relabelled")])):
+        with agency.world.runtimes["intelligence"].unit_of_work() as uow:
+            row = uow.session.get_one(intelligence.Finding, finding)
+            row.label = label
+            uow.emit(FindingVerified, row)
+        agency.world.settle()
+        assert warned(agency.read(made)) == expected
+    assert kind_of_notes(agency.read(sent)) == ["relabelled"]
+
+
+def kind_of_notes(proposal: dict[str, Any]) -> list[str]:
+    return [one["reason"] for one in proposal["notes"]]
+
+
+def test_a_finding_expires_on_the_day_after_its_last(agency: Agency) -> None:
+    today = datetime.now(UTC).date()
+    for last, expected in ((today, []), (today - timedelta(days=1), ["expired"])):
+        finding = agency.finding(valid_until=last.isoformat())
+        found = warned(agency.read(citing(agency, finding)))
+        assert [reason for _, reason in found] == expected
+
+
 def test_a_settled_dispute_warns_no_more(agency: Agency) -> None:
     finding = agency.finding()
     made = citing(agency, finding)
@@ -229,9 +260,9 @@ def test_what_a_restored_intelligence_lost_is_retracted_where_it_is_cited_and_el
         archive.backup(world.services, world.settings, file, lambda said: None)
         cited, other = agency.finding(title="cited"), agency.finding(title="other")
         made = citing(agency, cited)
-        intelligence = [service for service in world.services if service.name == "intelligence"]
+        sources = [service for service in world.services if service.name == "intelligence"]
         with world.stopped(), archive.opened(file) as held:
-            archive.restore(intelligence, world.settings, held, lambda said: None)
+            archive.restore(sources, world.settings, held, lambda said: None)
         world.settle()
         assert [reason for _, reason in warned(agency.read(made))] == ["retracted"]
         with world.runtimes["proposals"].database.read() as session:
