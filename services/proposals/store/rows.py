@@ -295,7 +295,10 @@ class Step(Base):
     entered_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     seconds: Mapped[int | None] = mapped_column(BigInteger)
-    __table_args__ = (Index("steps_left", "kind", "state", "left_at", "seconds", "proposal_id"),)
+    __table_args__ = (
+        Index("steps_left", "kind", "state", "left_at", "seconds", "proposal_id"),
+        Index("steps_times", "proposal_id", "left_at", "kind", "state", "seconds"),
+    )
 
 
 class Counter(Base):
