@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from services.accounts.commands import create_client
+from services.accounts.store import Client
 from shared.pages import FIRST, missing_translations
 
 from .conftest import Agency, Browser, money
@@ -373,7 +376,17 @@ def test_an_internal_one_is_decided_with_its_reason(agency: Agency) -> None:
 def test_a_filter_over_many_clients_is_narrowed_by_typing(agency: Agency) -> None:
     with agency.world.runtimes["accounts"].unit_of_work() as uow:
         for number in range(FIRST + 20):
-            create_client(uow, name=f"Many {number:03}", english_name="", visibility="directory", status="active")
+            create_client(
+                uow,
+                name=f"Many {number:03}",
+                english_name="",
+                aliases=[],
+                industry="",
+                branch="",
+                visibility="directory",
+                tier="",
+                status="active",
+            )
     agency.world.settle()
     amy = Browser(agency, "amy")
     last = next(client for client, name in clients_of(agency) if name == f"Many {FIRST + 19:03}")
@@ -386,7 +399,9 @@ def test_a_filter_over_many_clients_is_narrowed_by_typing(agency: Agency) -> Non
         assert f'<option value="{last}" selected' in amy.page(f"{path}?client_id={last}")
     narrowed = amy.page(f"/proposals/pick/clients?filter=1&q=many {FIRST + 19}")
     assert re.findall(r'<option value="([^"]*)"', narrowed) == ["", last]
-    assert agency.ids["Yunling"] not in Browser(agency, "wally").page("/proposals/pick/clients?filter=1&q=yun")
+    assert agency.ids["Yunling"] not in Browser(agency, "wally").page(
+        "/proposals/pick/clients?filter=1&q=yun"
+    )
     assert last not in amy.page(f"/proposals/pick/clients?q=many {FIRST + 19}"), "to write for, not to find"
 
 

@@ -148,7 +148,8 @@ def closed_at(replay: Replay) -> datetime | None:
 
 
 @pytest.mark.parametrize(
-    ("who", "kind"), [("dora", ""), ("dora", "client"), ("amy", ""), ("rita", ""), ("rita", "pitch"), ("col", "")]
+    ("who", "kind"),
+    [("dora", ""), ("dora", "client"), ("amy", ""), ("rita", ""), ("rita", "pitch"), ("col", "")],
 )
 def test_every_figure_equals_a_slow_recomputation(lived: Agency, who: str, kind: str) -> None:
     now = datetime.now(UTC)
