@@ -399,8 +399,8 @@ def _bars(names: list[str], series: list[tuple[str, list[Any]]]) -> dict[str, An
     return {
         "tooltip": {"trigger": "axis"},
         "legend": {"show": len(series) > 1, "top": 0},
-        "xAxis": {"type": "value"},
-        "yAxis": {"type": "category", "data": names[::-1]},
+        "xAxis": {"type": "value", "axisLabel": {"hideOverlap": True}},
+        "yAxis": {"type": "category", "data": names[::-1], "axisLabel": {"interval": 0}},
         "series": [
             {"type": "bar", "stack": "all", "barMaxWidth": 18, "name": name, "data": values[::-1]}
             for name, values in series

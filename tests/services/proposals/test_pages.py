@@ -339,6 +339,11 @@ def test_pr3_a_pitch_in_its_room(agency: Agency) -> None:
     assert part("answer", question_id=question[1], answer="不含") == 303
     assert part("criteria", criterion=["strategy", "team"], weight=["60", "30"]) == 422
     assert part("criteria", criterion=["strategy", "team"], weight=["60", "40"]) == 303
+    for language, words in (("zh", ["策略", "团队"]), ("en", ["Strategy", "Team"])):
+        reader = Browser(agency, "rita", language=language)
+        assert re.findall(r'name="criterion" value="([^"]+)"', reader.page(room)) == words
+        sent = {"criterion": words, "weight": ["60", "40"], "version": version_of(reader.page(room))}
+        assert reader.send(room, sent, to=f"{room}/criteria").status_code == 303
     assert part("lock") == 303
     points = re.findall(r'name="(points-[^"]+)"', rita.page(room))
     assert len(points) == 2
@@ -403,6 +408,12 @@ def test_a_filter_over_many_clients_is_narrowed_by_typing(agency: Agency) -> Non
         "/proposals/pick/clients?filter=1&q=yun"
     )
     assert last not in amy.page(f"/proposals/pick/clients?q=many {FIRST + 19}"), "to write for, not to find"
+
+
+def version_of(page: str) -> str:
+    found = re.search(r'name="version" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
 
 
 def clients_of(agency: Agency) -> list[tuple[str, str]]:
