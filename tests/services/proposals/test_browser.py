@@ -47,13 +47,14 @@ def site(agency: Agency) -> Iterator[str]:
 def sign_in(chromium: Browser, site: str, agency: Agency) -> Iterator[SignIn]:
     contexts: list[BrowserContext] = []
 
-    def enter(username: str, *, width: int = 1440, language: str = "en") -> Page:
+    def enter(username: str, *, width: int = 1440, language: str = "en", theme: str = "light") -> Page:
         context = chromium.new_context(base_url=site, viewport={"width": width, "height": 900})
         contexts.append(context)
         context.add_cookies(
             [
                 {"name": session_cookie(tls=False), "value": agency.api(username).token, "url": site},
                 {"name": "acm_lang", "value": language, "url": site},
+                {"name": "acm_theme", "value": theme, "url": site},
             ]
         )
         return context.new_page()
@@ -185,11 +186,14 @@ def furnished(agency: Agency) -> dict[str, str]:
     return {"made": made["id"], "pitch": pitch["id"], "draft": draft["id"]}
 
 
-@pytest.mark.parametrize(("language", "width"), [("zh", 360), ("en", 360), ("zh", 1440), ("en", 1440)])
+@pytest.mark.parametrize(
+    ("language", "width", "theme"),
+    [("zh", 360, "light"), ("en", 360, "dark"), ("zh", 1440, "dark"), ("en", 1440, "light")],
+)
 def test_axe_finds_nothing_and_nothing_overflows(
-    agency: Agency, sign_in: SignIn, furnished: dict[str, str], language: str, width: int
+    agency: Agency, sign_in: SignIn, furnished: dict[str, str], language: str, width: int, theme: str
 ) -> None:
-    page = sign_in("dora", width=width, language=language)
+    page = sign_in("dora", width=width, language=language, theme=theme)
     found: dict[str, Any] = {}
     for path in (
         "/proposals/",
