@@ -2,6 +2,7 @@
 
 from services.proposals.store.queries import (
     Filter,
+    RuleInForce,
     approvals_of,
     citing,
     comment,
@@ -14,6 +15,8 @@ from services.proposals.store.queries import (
     pitch,
     proposal,
     proposals,
+    rule_in_force,
+    rules_in_force,
     section,
     stands_as,
     steps_of,
@@ -33,6 +36,7 @@ from services.proposals.store.rows import (
     Proposal,
     Section,
     Step,
+    Threshold,
 )
 from services.proposals.store.tracking import AGES, Column, Rate, Report, board, report
 from services.proposals.store.views import (
@@ -78,9 +82,11 @@ __all__ = [
     "ProposalView",
     "Rate",
     "Report",
+    "RuleInForce",
     "Section",
     "SectionView",
     "Step",
+    "Threshold",
     "Turn",
     "Version",
     "Warned",
@@ -102,6 +108,8 @@ __all__ = [
     "proposal",
     "proposals",
     "report",
+    "rule_in_force",
+    "rules_in_force",
     "section",
     "section_at",
     "section_view",

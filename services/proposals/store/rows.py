@@ -301,6 +301,17 @@ class Step(Base):
     )
 
 
+class Threshold(Base):
+    """What a director set of a rule for approving; the newest holds, the older ones say what held before."""
+
+    __tablename__ = "approval_thresholds"
+    rule_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(String(24))
+    since: Mapped[datetime]
+    by_id: Mapped[str] = mapped_column(String(36))
+
+
 class Counter(Base):
     """The last number given in a year."""
 

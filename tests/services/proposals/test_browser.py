@@ -201,6 +201,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
         "/proposals/board?lane=client",
         "/proposals/calendar?month=2026-11",
         "/proposals/report",
+        "/proposals/rules",
         "/proposals/new",
         f"/proposals/{furnished['made']}",
         f"/proposals/{furnished['made']}/review",
