@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sqlalchemy.exc import IntegrityError
+
 from services.proposals import store
 from services.proposals.domain.budget import plain
-from shared.problem import missing
+from shared.problem import Problem, missing
 from shared.uow import UnitOfWork
+
+STALE = "Somebody changed this meanwhile; read it again and repeat your change."
 
 
 def set_threshold(uow: UnitOfWork, *, rule_id: str, value: Decimal) -> store.RuleInForce:
@@ -26,7 +30,10 @@ def set_threshold(uow: UnitOfWork, *, rule_id: str, value: Decimal) -> store.Rul
         rule_id=rule_id, version=before.version + 1, value=plain(value), since=uow.now, by_id=author
     )
     uow.session.add(row)
-    uow.session.flush()
+    try:
+        uow.session.flush()
+    except IntegrityError as error:  # another director's change came between, on a database of many writers
+        raise Problem(412, "stale", STALE) from error
     said = {"threshold": before.threshold, "before": plain(old), "after": plain(value)}
     uow.audit("rule.changed", rule_id, **said)
     return store.rule_in_force(uow.session, rule_id)

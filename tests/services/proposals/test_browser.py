@@ -93,6 +93,20 @@ def test_what_is_shown_as_saved_is_saved_and_what_is_not_is_kept(agency: Agency,
     assert bodies(agency, made)[0] == "amy, typed while the connection was lost!"
 
 
+def test_a_token_that_was_replaced_while_the_page_was_open_is_renewed(
+    agency: Agency, sign_in: SignIn
+) -> None:
+    made = agency.write(sections=[{"heading": "一", "body": ""}])
+    page = sign_in("amy")
+    page.goto(f"/proposals/{made['id']}/edit")
+    kept = [one for one in page.context.cookies() if one["name"] == session_cookie(tls=False)]
+    page.context.clear_cookies()
+    page.context.add_cookies(kept)  # type: ignore[arg-type]
+    page.get_by_label("Text").fill("typed meanwhile")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved at")
+    assert bodies(agency, made) == ["typed meanwhile"]
+
+
 def test_two_in_one_section_merge(agency: Agency, sign_in: SignIn) -> None:
     made = agency.write(sections=[{"heading": "一", "body": "one\ntwo\nthree"}])
     amy, adam = sign_in("amy"), sign_in("adam")
