@@ -352,6 +352,7 @@ RULES: dict[str, Rule] = {
     "proposal.approve": _four_eyes(_approves),
     "proposal.judge": _judges,
     "proposal.override": lambda who, it: "director" in who.roles or who.seat(it.client_id, ("AD",)),
+    "proposal.rules": lambda who, it: "director" in who.roles,
     "proposal.discuss": lambda who, it: True,
     "audit.read": lambda who, it: bool(who.roles & {"auditor", "administrator"}),
 }

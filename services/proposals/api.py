@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import marshmallow as ma
@@ -17,12 +18,14 @@ from services.proposals.commands.fields import (
     ProposalFields,
     SectionFields,
     SpentFields,
+    ThresholdFields,
     identifier,
 )
 from services.proposals.domain import approvals, pitching, workflows
 from services.proposals.domain.templates import LANGUAGES, TEMPLATES, sections_of
 from shared import http
 from shared.http import ApiBlueprint
+from shared.problem import invalid
 from shared.uow import UnitOfWork
 
 api = ApiBlueprint("proposals", "Internal, client and pitch proposals, tracked to their result.")
@@ -782,6 +785,9 @@ class RuleSchema(ma.Schema):
     amount_from = Money(allow_none=True)
     discount_over = Exact(0, 100, 2, allow_none=True)
     labels = ma.fields.List(ma.fields.String())
+    threshold = ma.fields.String(metadata={"description": "The field that directors set; empty: none."})
+    version = ma.fields.Integer()
+    since = http.Instant(allow_none=True)
 
 
 class RuleList(ma.Schema):
@@ -796,7 +802,46 @@ class RuleList(ma.Schema):
 def list_rules() -> Any:
     """The rules for approving, as data."""
     http.actor()
-    return {"items": approvals.RULES, "next": None}
+    return {"items": [_told(one) for one in store.rules_in_force(http.reader())], "next": None}
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleTold(approvals.Rule):
+    """A rule with what directors did to it."""
+
+    threshold: str = ""
+    version: int = 0
+    since: datetime | None = None
+
+
+def _told(one: store.RuleInForce) -> _RuleTold:
+    rule = {name.name: getattr(one.rule, name.name) for name in fields(one.rule)}
+    return _RuleTold(**rule, threshold=one.threshold, version=one.version, since=one.since)
+
+
+@api.route("/approval-rules/<rule_id>", methods=["GET"])
+@api.response(200, RuleSchema)
+def read_rule(rule_id: str) -> Any:
+    """One rule for approving."""
+    http.actor()
+    return http.tagged(_told(store.rule_in_force(http.reader(), rule_id)))
+
+
+@api.route("/approval-rules/<rule_id>", methods=["PATCH"])
+@api.arguments(ThresholdFields)
+@api.response(200, RuleSchema)
+def change_rule(body: dict[str, Any], rule_id: str) -> Any:
+    """Set from which amount or discount a rule asks (directors); it holds for what is submitted from now
+    on.
+    """
+    http.actor()
+    unit = http.uow()
+    found = store.rule_in_force(unit.session, rule_id)
+    unit.require("proposal.rules")
+    http.check_match(found.version, required=True)
+    if not found.threshold or list(body) != [found.threshold]:
+        raise invalid(dict.fromkeys(body or ["threshold"], "This rule does not look at that."))
+    return http.tagged(_told(commands.set_threshold(unit, rule_id=rule_id, value=body[found.threshold])))
 
 
 class TransitionSchema(ma.Schema):

@@ -13,6 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
 
 from shared import clock
 from shared.pages import assets, guard, language, navigation, terms
+from shared.pages.choosing import FIRST, client_options
 from shared.pages.errors import error_page
 from shared.pages.forms import Form, idempotency_key, read_form, refused, saved
 from shared.pages.guard import Pages, own_origin, public
@@ -21,9 +22,11 @@ from shared.pages.messages import missing_translations
 from shared.pages.navigation import local_path, sort_of, url_with
 
 __all__ = [
+    "FIRST",
     "N_",
     "Form",
     "Pages",
+    "client_options",
     "error_page",
     "flash",
     "gettext",

@@ -56,7 +56,7 @@ def missing_translations(folder: Path) -> list[str]:
         elif any(set(_PLACEHOLDER.findall(text)) - set(_PLACEHOLDER.findall(str(message))) for text in texts):
             faults.append(f"{place}: {english!r} has other placeholders in Chinese")
         elif any("%" in _PLACEHOLDER.sub("", text.replace("%%", "")) for text in texts):
-            faults.append(f"{place}: {english!r} has a single % in Chinese, taken for a placeholder")
+            faults.append(f"{place}: {english!r} has a single % in Chinese; write %%")
     return faults
 
 

@@ -17,6 +17,21 @@
   const tell = (form, text) => { form.querySelector("[data-saved]").textContent = text; };
   const forget = (form) => { try { localStorage.removeItem(`acm.draft.${meta("acm-person") || "nobody"}.${form.dataset.keep}`); } catch { /* nothing was kept */ } };
 
+  // The page's token may have been replaced while it was open (a panel of another page came first, a new sign-in).
+  const renewToken = async () => {
+    try {
+      const page = await fetch(location.pathname, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+      if (!page.ok || page.redirected) return false;
+      const fresh = new DOMParser().parseFromString(await page.text(), "text/html");
+      const found = (name) => fresh.querySelector(`meta[name="${name}"]`)?.content ?? "";
+      // Somebody else signed in meanwhile: what this person typed is not sent in another's name.
+      if (!found("csrf-token") || found("acm-person") !== meta("acm-person")) return false;
+      document.querySelector('meta[name="csrf-token"]').content = found("csrf-token");
+      document.querySelectorAll("[name=csrf_token]").forEach((field) => { field.value = found("csrf-token"); });
+      return true;
+    } catch { return false; }
+  };
+
   // One request at a time for each section: the next starts from the version that the last one answered.
   const save = async (form) => {
     const state = states.get(form);
@@ -39,6 +54,7 @@
       const section = await answer.json();
       form.elements.version.value = section.version;
       state.saved = sent;
+      state.renewed = false;
       tell(form, words.saved.replace("{time}", new Date().toLocaleTimeString(document.documentElement.lang)));
       if (JSON.stringify(said(form)) === sent) forget(form);
       else plan(form);
@@ -47,6 +63,11 @@
       tell(form, words.stale);
     } else if (answer && answer.status < 500 && answer.status !== 401) {
       const problem = await answer.json().catch(() => ({}));
+      if (problem.type?.endsWith(":form-expired") && !state.renewed && await renewToken()) {
+        state.renewed = true; // once: then its reader is told
+        await save(form);
+        return;
+      }
       tell(form, `${words.refused}: ${[problem.detail ?? problem.title, ...(problem.errors ?? []).map((one) => one.message)].filter(Boolean).join(" ")}`);
     } else {
       tell(form, words.waiting);
@@ -62,7 +83,7 @@
 
   const prepare = (form) => {
     // What the server has; a draft that was restored into the form differs from it and is saved.
-    states.set(form, { saved: null, busy: false, stale: false, timer: 0 });
+    states.set(form, { saved: null, busy: false, stale: false, renewed: false, timer: 0 });
     form.addEventListener("input", (event) => { if (event.target.name !== "q") plan(form); });
     form.addEventListener("change", (event) => { if (event.target.name !== "q") plan(form); });
   };

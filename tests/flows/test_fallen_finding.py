@@ -1,4 +1,4 @@
-"""A cited finding falls: whoever cites it is warned, the director sees it within two seconds (PR2, F4)."""
+"""A cited finding falls: who cites it is warned, and the director sees it within two seconds (PR2, F4)."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from services.intelligence import commands, store
 from services.intelligence.domain import evidence
-from services.intelligence.pages.site import PAGE_ROWS, WARNINGS, client_options, pages, timeline, wanted
+from services.intelligence.pages.site import PAGE_ROWS, WARNINGS, pages, timeline, wanted
 from shared import access, http
-from shared.pages import Form, lazy_gettext, refused, saved
+from shared.pages import FIRST, Form, client_options, lazy_gettext, refused, saved
 from shared.pages.terms import STATES as TERMS
 from shared.problem import Problem
 
@@ -57,11 +57,13 @@ def findings() -> ResponseReturnValue:
     views = store.views(session, who, page["items"])
     commands.note_reads(http.uow, views)
     cited = store.visible_sources(session, who, [which.source_id]) if which.source_id else {}
+    clients = client_options(who, chosen=which.client_id, cleared=False)
     return render_template(
         "findings.html",
         rows=views,
         next=page["next"],
-        clients=client_options(who, cleared=False),
+        clients=clients,
+        narrow_clients="/intelligence/pick/clients?filter=listed" if len(clients) == FIRST else "",
         states_of=[(state, str(TERMS[state].text)) for state in evidence.STATES],
         labels=LABELS,
         source=cited.get(which.source_id),

@@ -10,10 +10,11 @@ from sqlalchemy import Select, func, or_, select, true
 
 from services.intelligence import commands, store
 from services.intelligence.domain import evidence, freshness
-from services.intelligence.pages.site import client_options, finding_options, pages, source_options
+from services.intelligence.pages.site import finding_options, pages, source_options
 from shared import access, http
 from shared.access import Subject
-from shared.pages import Form
+from shared.pages import Form, client_options
+from shared.pages import gettext as _
 
 PANEL_ROWS = 6
 CANDIDATES = 60
@@ -88,9 +89,13 @@ def _ageing(who: access.Actor) -> Select[Any]:
 
 @pages.get("/pick/clients")
 def pick_clients() -> ResponseReturnValue:
-    """Clients by part of a name, of those whose findings the reader may record; the best is chosen."""
-    options = client_options(http.actor(), q=request.args.get("q", "")[:100], cleared=True)
-    return render_template("options.html", options=options)
+    """Clients by part of a name, of those whose findings the reader may record; the best is chosen.
+
+    For a `filter`: those whom the reader lists (`listed`) or may read of (`cleared`), and none chosen.
+    """
+    filtering = request.args.get("filter", "")
+    options = client_options(http.actor(), q=request.args.get("q", "")[:100], cleared=filtering != "listed")
+    return render_template("options.html", options=options, empty=_("All") if filtering else "")
 
 
 @pages.get("/pick/sources")

@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response, request
 
-from contracts.accounts import Client
 from services.intelligence import store
 from services.intelligence.domain import evidence, history
 from shared import access, http
@@ -128,26 +127,6 @@ def wanted(name: str, known: Mapping[str, Any] | tuple[Any, ...]) -> str:
 
 
 # --- choosing ----------------------------------------------------------------------------------------------
-
-
-def client_options(
-    who: access.Actor, *, q: str = "", chosen: str = "", cleared: bool
-) -> list[tuple[str, str]]:
-    """Clients to choose among: those the reader lists or, `cleared`, those whose content they read."""
-    may = who.scope.clears if cleared else who.scope.lists
-    named = q.casefold()
-
-    def fits(client: Client) -> bool:
-        names = " ".join([client.name, client.english_name, *client.aliases])
-        return client.id == chosen or named in names.casefold()
-
-    found = [
-        (client.id, f"{client.name} · {client.english_name}" if client.english_name else client.name)
-        for client in who.book.clients.values()
-        if may(client.id) and fits(client)
-    ]
-    mine = {seat.client_id for seat in who.book.seats(who.id, who.now)}
-    return sorted(found, key=lambda option: (option[0] not in mine, option[1]))
 
 
 def source_options(

@@ -15,7 +15,6 @@ from services.intelligence.pages.site import (
     SOURCE_KINDS,
     again,
     check_version,
-    client_options,
     numbered,
     pages,
     source_options,
@@ -23,7 +22,7 @@ from services.intelligence.pages.site import (
     wanted,
 )
 from shared import access, http
-from shared.pages import Form, read_form, saved
+from shared.pages import FIRST, Form, client_options, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 
@@ -50,13 +49,15 @@ def sources() -> ResponseReturnValue:
         newest_first=True,
     )
     rows = page["items"]
+    clients = client_options(who, chosen=request.args.get("client_id", ""), cleared=True)
     return render_template(
         "sources.html",
         rows=rows,
         next=page["next"],
         origins=store.visible_sources(http.reader(), who, [row.origin_id for row in rows if row.origin_id]),
         names={row.client_id: who.book.client_name(row.client_id) for row in rows if row.client_id},
-        clients=client_options(who, cleared=True),
+        clients=clients,
+        narrow_clients="/intelligence/pick/clients?filter=cleared" if len(clients) == FIRST else "",
         kinds=_kinds(),
         reliabilities=numbered("reliability"),
         kind_words=SOURCE_KINDS,

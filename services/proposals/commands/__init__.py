@@ -29,6 +29,7 @@ from services.proposals.commands.pitching import (
     score,
     spend,
 )
+from services.proposals.commands.ruling import set_threshold
 from services.proposals.commands.writing import (
     add_section,
     change,
@@ -65,6 +66,7 @@ __all__ = [
     "resolve_comment",
     "score",
     "send",
+    "set_threshold",
     "spend",
     "submit",
     "warn_citing_proposals",

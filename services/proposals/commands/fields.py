@@ -139,6 +139,13 @@ class ProposalFields(ma.Schema):
         return data
 
 
+class ThresholdFields(ma.Schema):
+    """From which net amount, or above which discount in per cent, a rule asks for its approval."""
+
+    amount_from = Money()
+    discount_over = Exact(0, 100, 2)
+
+
 class CriterionFields(ma.Schema):
     """One criterion of a pitch; the weights sum to 100."""
 

@@ -6,8 +6,8 @@ whoever had a hand in the content approves nothing of it (four-eyes), and a dire
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from shared.access import RED
@@ -65,6 +65,25 @@ RULES: tuple[Rule, ...] = (
 """A deep discount is approved beside the account director (in parallel), a large amount after them (in
 sequence).
 """
+
+
+THRESHOLDS = {"deep-discount": "discount_over", "large-amount": "amount_from"}
+"""The rules of which directors set a condition, and which one."""
+
+
+def with_thresholds(values: Mapping[str, Decimal]) -> tuple[Rule, ...]:
+    """The rules with what directors set, by the rule's id."""
+    found = []
+    for rule in RULES:
+        value = values.get(rule.id, getattr(rule, THRESHOLDS.get(rule.id, ""), None))
+        match THRESHOLDS.get(rule.id):
+            case "amount_from":
+                found.append(replace(rule, amount_from=value))
+            case "discount_over":
+                found.append(replace(rule, discount_over=value))
+            case _:
+                found.append(rule)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

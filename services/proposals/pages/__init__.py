@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.proposals.pages import editor, lists, parts, pitch, proposal
+from services.proposals.pages import editor, lists, parts, pitch, proposal, rules
 from services.proposals.pages.site import pages
 
-__all__ = ["editor", "lists", "pages", "parts", "pitch", "proposal"]
+__all__ = ["editor", "lists", "pages", "parts", "pitch", "proposal", "rules"]

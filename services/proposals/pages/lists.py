@@ -21,7 +21,6 @@ from services.proposals.pages.site import (
     PAGE_ROWS,
     REASONS,
     VERBS,
-    client_options,
     kind_options,
     pages,
     people_options,
@@ -30,8 +29,8 @@ from services.proposals.pages.site import (
 )
 from shared import access, http
 from shared.clock import start_of_day
+from shared.pages import FIRST, client_options, lazy_gettext
 from shared.pages import gettext as _
-from shared.pages import lazy_gettext
 from shared.pages.language import format_money, format_number, format_percent, local
 from shared.problem import missing
 from shared.spreadsheet import BYTE_ORDER_MARK, csv_lines
@@ -70,9 +69,11 @@ def _filter(who: access.Actor, *, state: bool = True) -> store.Filter:
 
 
 def _filters(who: access.Actor) -> dict[str, Any]:
+    clients = client_options(who, chosen=request.args.get("client_id", ""), cleared=False)
     return {
         "kinds": kind_options(),
-        "clients": client_options(who, cleared=False),
+        "clients": clients,
+        "narrow_clients": "/proposals/pick/clients?filter=1" if len(clients) == FIRST else "",
         "people": [("me", _("Mine")), *people_options(who)],
         "states_of": state_options(request.args.get("kind", "")),
         "labels": LABELS,
@@ -398,8 +399,8 @@ def _bars(names: list[str], series: list[tuple[str, list[Any]]]) -> dict[str, An
     return {
         "tooltip": {"trigger": "axis"},
         "legend": {"show": len(series) > 1, "top": 0},
-        "xAxis": {"type": "value"},
-        "yAxis": {"type": "category", "data": names[::-1]},
+        "xAxis": {"type": "value", "axisLabel": {"hideOverlap": True}},
+        "yAxis": {"type": "category", "data": names[::-1], "axisLabel": {"interval": 0}},
         "series": [
             {"type": "bar", "stack": "all", "barMaxWidth": 18, "name": name, "data": values[::-1]}
             for name, values in series

@@ -10,9 +10,11 @@ from sqlalchemy import or_, select
 
 from services.proposals import commands, store
 from services.proposals.domain import approvals, workflows
-from services.proposals.pages.site import client_options, pages
+from services.proposals.pages.site import pages
 from shared import access, http
 from shared.access import Subject
+from shared.pages import client_options
+from shared.pages import gettext as _
 from shared.problem import missing
 
 PANEL_ROWS = 6
@@ -123,6 +125,10 @@ def client_panel(client_id: str) -> ResponseReturnValue:
 
 @pages.get("/pick/clients")
 def pick_clients() -> ResponseReturnValue:
-    """Clients by part of a name, of those for whom the reader may write; for htmx as options of a select."""
-    options = client_options(http.actor(), q=request.args.get("q", "")[:100], cleared=True)
-    return render_template("options.html", options=options)
+    """Clients by part of a name; for htmx as options of a select.
+
+    They are those for whom the reader may write or, for a `filter`, those whom the reader lists.
+    """
+    filtering = bool(request.args.get("filter"))
+    options = client_options(http.actor(), q=request.args.get("q", "")[:100], cleared=not filtering)
+    return render_template("options.html", options=options, empty=_("All") if filtering else "–")

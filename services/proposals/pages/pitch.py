@@ -170,8 +170,13 @@ def _brief(unit: Any, row: store.Proposal) -> None:
 def _criteria(unit: Any, row: store.Proposal) -> None:
     check_version(store.pitch(unit.session, row).version)
     sent = zip(request.form.getlist("criterion"), request.form.getlist("weight"), strict=False)
+    # What is shown in the reader's language is kept as what everybody reads in theirs.
+    codes = {str(word): code for code, word in CRITERIA.items()}
     typed = [
-        {"name": name.strip(), "weight": int(weight) if weight.strip().isdigit() else 0}
+        {
+            "name": codes.get(name.strip(), name.strip()),
+            "weight": int(weight) if weight.strip().isdigit() else 0,
+        }
         for name, weight in sent
         if name.strip()
     ]

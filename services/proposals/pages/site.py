@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response, request
 
-from contracts.accounts import Client
 from services.proposals import store
 from services.proposals.domain import workflows
 from services.proposals.domain.templates import TEMPLATES
@@ -19,7 +18,6 @@ from shared.uow import UnitOfWork
 pages = Pages("proposals", __name__)
 
 PAGE_ROWS = 50
-PICK_ROWS = 50
 LABELS = [(label, label) for label in access.LABELS]
 LANGUAGES = [("zh", "中文"), ("en", "English")]
 KINDS = {
@@ -121,26 +119,6 @@ def template_options() -> list[tuple[str, str]]:
         (f"{one.kind}:{one.id}:{one.language}", f"{KINDS[one.kind]} · {one.name} · {one.language}")
         for one in TEMPLATES
     ]
-
-
-def client_options(
-    who: access.Actor, *, q: str = "", chosen: str = "", cleared: bool
-) -> list[tuple[str, str]]:
-    """Clients to choose among: those the reader lists or, `cleared`, those whose content they read."""
-    may = who.scope.clears if cleared else who.scope.lists
-    named = q.casefold()
-
-    def fits(client: Client) -> bool:
-        names = " ".join([client.name, client.english_name, *client.aliases])
-        return client.id == chosen or named in names.casefold()
-
-    found = [
-        (client.id, f"{client.name} · {client.english_name}" if client.english_name else client.name)
-        for client in who.book.clients.values()
-        if may(client.id) and fits(client)
-    ]
-    mine = {seat.client_id for seat in who.book.seats(who.id, who.now)}
-    return sorted(found, key=lambda option: (option[0] not in mine, option[1]))
 
 
 def people_options(who: access.Actor, client_id: str | None = None) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from services.proposals.store.queries import (
     Filter,
+    RuleInForce,
     approvals_of,
     citing,
     comment,
@@ -15,6 +16,8 @@ from services.proposals.store.queries import (
     pitch,
     proposal,
     proposals,
+    rule_in_force,
+    rules_in_force,
     section,
     stands_as,
     steps_of,
@@ -34,6 +37,7 @@ from services.proposals.store.rows import (
     Proposal,
     Section,
     Step,
+    Threshold,
 )
 from services.proposals.store.tracking import AGES, Column, Rate, Report, board, report
 from services.proposals.store.views import (
@@ -79,9 +83,11 @@ __all__ = [
     "ProposalView",
     "Rate",
     "Report",
+    "RuleInForce",
     "Section",
     "SectionView",
     "Step",
+    "Threshold",
     "Turn",
     "Version",
     "Warned",
@@ -104,6 +110,8 @@ __all__ = [
     "proposal",
     "proposals",
     "report",
+    "rule_in_force",
+    "rules_in_force",
     "section",
     "section_at",
     "section_view",

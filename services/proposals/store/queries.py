@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy.orm import Session, object_session
 
 from services.proposals.domain import approvals, workflows
 from services.proposals.store.rows import (
@@ -21,6 +22,7 @@ from services.proposals.store.rows import (
     Recipient,
     Section,
     Step,
+    Threshold,
 )
 from shared import access
 from shared.problem import missing
@@ -148,6 +150,9 @@ def given(session: Session, row: Proposal) -> list[approvals.Given]:
 def needed(row: Proposal) -> list[approvals.Slot]:
     """The approvals that a proposal's content needs."""
     budget = row.table
+    session = object_session(row)
+    held = _ruled_at(session, row) if session is not None else None
+    rules = [one.rule for one in rules_in_force(session, held)] if session is not None else approvals.RULES
     return approvals.needed(
         approvals.Facts(
             kind=row.kind,
@@ -155,8 +160,60 @@ def needed(row: Proposal) -> list[approvals.Slot]:
             label=row.label,
             amount=budget.net,
             discount_percent=budget.discount_percent,
-        )
+        ),
+        rules,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInForce:
+    """A rule for approving as it holds. `threshold`: the condition that directors set, if any; `version`: how
+    often they did.
+    """
+
+    rule: approvals.Rule
+    threshold: str
+    version: int
+    since: datetime | None
+    by_id: str
+
+
+def rules_in_force(session: Session, at: datetime | None = None) -> list[RuleInForce]:
+    """The rules for approving as they hold now, or held at an instant."""
+    query = select(Threshold).order_by(Threshold.rule_id, Threshold.version)
+    held = {row.rule_id: row for row in session.scalars(query) if at is None or row.since <= at}
+    rules = approvals.with_thresholds({key: Decimal(row.value) for key, row in held.items()})
+    found = []
+    for rule in rules:
+        row = held.get(rule.id)
+        threshold = approvals.THRESHOLDS.get(rule.id, "")
+        found.append(
+            RuleInForce(rule, threshold, row.version, row.since, row.by_id)
+            if row is not None
+            else RuleInForce(rule, threshold, 0, None, "")
+        )
+    return found
+
+
+def rule_in_force(session: Session, rule_id: str) -> RuleInForce:
+    """One rule as it holds now. Raises 404."""
+    found = next((one for one in rules_in_force(session) if one.rule.id == rule_id), None)
+    if found is None:
+        raise missing("rule")
+    return found
+
+
+def _ruled_at(session: Session, row: Proposal) -> datetime | None:
+    """When the rules held that a proposal is under: when it last went under review; None while it is
+    written.
+    """
+    review = workflows.UNDER_REVIEW[row.kind]
+    if row.state == review:
+        return row.state_since
+    if row.state in workflows.UNSUBMITTED:
+        return None
+    reviewed = select(func.max(Step.entered_at)).where(Step.proposal_id == row.id, Step.state == review)
+    return session.scalar(reviewed)
 
 
 def stands_as(who: access.Actor, row: Proposal) -> frozenset[str]:

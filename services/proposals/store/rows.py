@@ -295,7 +295,21 @@ class Step(Base):
     entered_at: Mapped[datetime]
     left_at: Mapped[datetime | None]
     seconds: Mapped[int | None] = mapped_column(BigInteger)
-    __table_args__ = (Index("steps_left", "kind", "state", "left_at", "seconds", "proposal_id"),)
+    __table_args__ = (
+        Index("steps_left", "kind", "state", "left_at", "seconds", "proposal_id"),
+        Index("steps_times", "proposal_id", "left_at", "kind", "state", "seconds"),
+    )
+
+
+class Threshold(Base):
+    """What a director set of a rule for approving; the newest holds, the older ones say what held before."""
+
+    __tablename__ = "approval_thresholds"
+    rule_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(String(24))
+    since: Mapped[datetime]
+    by_id: Mapped[str] = mapped_column(String(36))
 
 
 class Counter(Base):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from .conftest import PROPOSALS, Agency, errors, kind, money
+from .conftest import PROPOSALS, Agency, Browser, errors, kind, money
 
 
 def large(amount: str, discount: str = "0") -> dict[str, Any]:
@@ -234,3 +236,97 @@ def test_the_rules_and_workflows_are_told(agency: Agency) -> None:
     assert {rule["who"] for rule in rules} == {"AD", "director"}
     found = agency.api("col").get("/proposals/v1/workflows").get_json()["items"]
     assert [one["kind"] for one in found] == ["internal", "client", "pitch"]
+
+
+# --- thresholds that directors set --------------------------------------------------------------------------
+
+RULES = "/proposals/v1/approval-rules"
+
+
+@pytest.fixture
+def threshold(agency: Agency) -> Iterator[str]:
+    """The address of the rule on large amounts, which holds again as before when the test is over."""
+    path = f"{RULES}/large-amount"
+    yield path
+    agency.api("dora").patch(path, {"amount_from": money("500000")})
+
+
+def whom(agency: Agency, made: dict[str, Any]) -> list[str]:
+    needed = agency.api("amy").get(f"{PROPOSALS}/{made['id']}/approvals").get_json()["needed"]
+    return [slot["who"] for slot in needed]
+
+
+@pytest.mark.rule("P3")
+def test_p3_directors_set_from_which_amount_they_are_asked(agency: Agency, threshold: str) -> None:
+    budget = {"lines": [{"item": "x", "unit_price": money("200000")}], "tax_percent": "6"}
+    under_review, draft = agency.write(budget=budget), agency.write(budget=budget)
+    agency.done("submit", under_review, "amy")
+    for who in ("ann", "amy", "adam", "wally", "col", "audie", "admin"):
+        refused = agency.api(who).patch(threshold, {"amount_from": money("1")})
+        assert refused.status_code == 403, who
+    changed = agency.api("dora").patch(threshold, {"amount_from": money("150000")})
+    assert (changed.status_code, changed.get_json()["amount_from"]) == (200, money("150000.00"))
+    listed = {one["id"]: one for one in agency.api("col").get(RULES).get_json()["items"]}
+    assert listed["large-amount"]["amount_from"] == money("150000.00")
+
+    assert whom(agency, draft) == ["AD", "director"], "what is written now is under the new rule"
+    assert whom(agency, under_review) == ["AD"], "what is under review keeps the rule that it went there with"
+    assert agency.approve(under_review).status_code == 200
+    assert agency.read(under_review)["state"] == "approved"
+    agency.done("submit", draft, "amy")
+    assert agency.approve(draft).status_code == 200
+    assert agency.read(draft)["state"] == "in_review"
+    agency.api("dora").patch(threshold, {"amount_from": money("900000")})
+    assert agency.read(draft)["waiting_for"] == ["director"], "raising it later does not wave it through"
+    assert agency.approve(draft, "dora").status_code == 200
+    assert agency.read(draft)["state"] == "approved"
+    assert whom(agency, draft) == ["AD", "director"], "its record still says what it needed"
+
+
+def test_a_threshold_is_refused_as_any_other_field(agency: Agency, threshold: str) -> None:
+    dora = agency.api("dora")
+    seen = dora.get(threshold)
+    assert dora.call("PATCH", threshold, json={"amount_from": money("1")}).status_code == 428
+    changed = dora.patch(threshold, {"amount_from": money("1")})
+    assert changed.headers["ETag"] != seen.headers["ETag"]
+    assert dora.patch(threshold, {"amount_from": money("2")}, match=seen.headers["ETag"]).status_code == 412
+    assert "discount_over" in errors(dora.patch(threshold, {"discount_over": "5"}))
+    assert "amount_from" in errors(dora.patch(threshold, {"amount_from": money("-1")}))
+    assert "discount_over" in errors(dora.patch(f"{RULES}/deep-discount", {"discount_over": "101"}))
+    assert dora.call("PATCH", f"{RULES}/no-such", json={}, headers={"If-Match": "*"}).status_code == 404
+    assert "amount_from" in errors(dora.patch(f"{RULES}/client-lead", {"amount_from": money("1")}))
+
+
+def test_a_change_of_a_rule_is_audited(agency: Agency, threshold: str) -> None:
+    agency.api("dora").patch(threshold, {"amount_from": money("123456.78")})
+    agency.world.settle()
+    entries = agency.api("audie").get("/proposals/v1/audit?limit=200").get_json()["items"]
+    told = [one for one in entries if one["action"] == "rule.changed"]
+    expected = {"threshold": "amount_from", "before": "500000", "after": "123456.78"}
+    assert any(one["details"].items() >= expected.items() for one in told), told
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_rules_are_read_by_all_and_set_by_directors_on_their_page(
+    agency: Agency, threshold: str, language: str
+) -> None:
+    page, dora = "/proposals/rules", Browser(agency, "dora", language=language)
+    assert 'name="value"' not in Browser(agency, "amy", language=language).page(page)
+    sent = {"rule_id": "large-amount", "value": "12,x", "version": version_of(dora.page(page))}
+    refused = dora.send(page, sent)
+    assert refused.status_code == 422
+    assert 'aria-invalid="true"' in refused.get_data(as_text=True)
+    assert dora.send(page, sent | {"value": "250,000"}).status_code == 303
+    assert "250,000.00" in dora.page(page)
+    assert dora.send(page, sent | {"value": "1"}).status_code == 412, "a stale tab"
+    forged = {"rule_id": "large-amount", "value": "1", "version": version_of(dora.page(page))}
+    assert Browser(agency, "amy").send("/proposals/new", forged, to=page).status_code == 403
+    assert agency.api("amy").get(threshold).get_json()["amount_from"] == money("250000.00")
+
+
+def version_of(page: str) -> str:
+    """The version in the form of the rule on large amounts."""
+    form = page[page.index('value="large-amount"') :]
+    found = re.search(r'name="version" value="([^"]+)"', form)
+    assert found is not None
+    return found[1]

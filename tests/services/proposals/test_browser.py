@@ -47,13 +47,14 @@ def site(agency: Agency) -> Iterator[str]:
 def sign_in(chromium: Browser, site: str, agency: Agency) -> Iterator[SignIn]:
     contexts: list[BrowserContext] = []
 
-    def enter(username: str, *, width: int = 1440, language: str = "en") -> Page:
+    def enter(username: str, *, width: int = 1440, language: str = "en", theme: str = "light") -> Page:
         context = chromium.new_context(base_url=site, viewport={"width": width, "height": 900})
         contexts.append(context)
         context.add_cookies(
             [
                 {"name": session_cookie(tls=False), "value": agency.api(username).token, "url": site},
                 {"name": "acm_lang", "value": language, "url": site},
+                {"name": "acm_theme", "value": theme, "url": site},
             ]
         )
         return context.new_page()
@@ -90,6 +91,20 @@ def test_what_is_shown_as_saved_is_saved_and_what_is_not_is_kept(agency: Agency,
     again.keyboard.type("!")
     expect(again.locator("[data-saved]").nth(0)).to_contain_text("Saved at")
     assert bodies(agency, made)[0] == "amy, typed while the connection was lost!"
+
+
+def test_a_token_that_was_replaced_while_the_page_was_open_is_renewed(
+    agency: Agency, sign_in: SignIn
+) -> None:
+    made = agency.write(sections=[{"heading": "一", "body": ""}])
+    page = sign_in("amy")
+    page.goto(f"/proposals/{made['id']}/edit")
+    kept = [one for one in page.context.cookies() if one["name"] == session_cookie(tls=False)]
+    page.context.clear_cookies()
+    page.context.add_cookies(kept)  # type: ignore[arg-type]
+    page.get_by_label("Text").fill("typed meanwhile")
+    expect(page.locator("[data-saved]")).to_contain_text("Saved at")
+    assert bodies(agency, made) == ["typed meanwhile"]
 
 
 def test_two_in_one_section_merge(agency: Agency, sign_in: SignIn) -> None:
@@ -185,11 +200,14 @@ def furnished(agency: Agency) -> dict[str, str]:
     return {"made": made["id"], "pitch": pitch["id"], "draft": draft["id"]}
 
 
-@pytest.mark.parametrize(("language", "width"), [("zh", 360), ("en", 360), ("zh", 1440), ("en", 1440)])
+@pytest.mark.parametrize(
+    ("language", "width", "theme"),
+    [("zh", 360, "light"), ("en", 360, "dark"), ("zh", 1440, "dark"), ("en", 1440, "light")],
+)
 def test_axe_finds_nothing_and_nothing_overflows(
-    agency: Agency, sign_in: SignIn, furnished: dict[str, str], language: str, width: int
+    agency: Agency, sign_in: SignIn, furnished: dict[str, str], language: str, width: int, theme: str
 ) -> None:
-    page = sign_in("dora", width=width, language=language)
+    page = sign_in("dora", width=width, language=language, theme=theme)
     found: dict[str, Any] = {}
     for path in (
         "/proposals/",
@@ -197,6 +215,7 @@ def test_axe_finds_nothing_and_nothing_overflows(
         "/proposals/board?lane=client",
         "/proposals/calendar?month=2026-11",
         "/proposals/report",
+        "/proposals/rules",
         "/proposals/new",
         f"/proposals/{furnished['made']}",
         f"/proposals/{furnished['made']}/review",

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from shared.pages import missing_translations
+from services.accounts.commands import create_client
+from services.accounts.store import Client
+from shared.pages import FIRST, missing_translations
 
 from .conftest import Agency, Browser, money
 
@@ -336,6 +339,11 @@ def test_pr3_a_pitch_in_its_room(agency: Agency) -> None:
     assert part("answer", question_id=question[1], answer="不含") == 303
     assert part("criteria", criterion=["strategy", "team"], weight=["60", "30"]) == 422
     assert part("criteria", criterion=["strategy", "team"], weight=["60", "40"]) == 303
+    for language, words in (("zh", ["策略", "团队"]), ("en", ["Strategy", "Team"])):
+        reader = Browser(agency, "rita", language=language)
+        assert re.findall(r'name="criterion" value="([^"]+)"', reader.page(room)) == words
+        sent = {"criterion": words, "weight": ["60", "40"], "version": version_of(reader.page(room))}
+        assert reader.send(room, sent, to=f"{room}/criteria").status_code == 303
     assert part("lock") == 303
     points = re.findall(r'name="(points-[^"]+)"', rita.page(room))
     assert len(points) == 2
@@ -368,3 +376,46 @@ def test_an_internal_one_is_decided_with_its_reason(agency: Agency) -> None:
     assert review(agency, "dora", proposal_id, page).status_code == 422
     assert review(agency, "dora", proposal_id, page, decision="reject", note="以后再说").status_code == 303
     assert "以后再说" in Browser(agency, "col").page(here)
+
+
+def test_a_filter_over_many_clients_is_narrowed_by_typing(agency: Agency) -> None:
+    with agency.world.runtimes["accounts"].unit_of_work() as uow:
+        for number in range(FIRST + 20):
+            create_client(
+                uow,
+                name=f"Many {number:03}",
+                english_name="",
+                aliases=[],
+                industry="",
+                branch="",
+                visibility="directory",
+                tier="",
+                status="active",
+            )
+    agency.world.settle()
+    amy = Browser(agency, "amy")
+    last = next(client for client, name in clients_of(agency) if name == f"Many {FIRST + 19:03}")
+    for path in ("/proposals/", "/proposals/board", "/proposals/calendar", "/proposals/report"):
+        page = amy.page(path)
+        assert 'hx-get="/proposals/pick/clients?filter=1"' in page
+        offered = re.findall(r'<option value="([^"]+)"', page[page.index('id="filter-client_id"') :])[:FIRST]
+        assert offered[0] == agency.ids["Yunling"], "the reader's own clients come first"
+        assert last not in page
+        assert f'<option value="{last}" selected' in amy.page(f"{path}?client_id={last}")
+    narrowed = amy.page(f"/proposals/pick/clients?filter=1&q=many {FIRST + 19}")
+    assert re.findall(r'<option value="([^"]*)"', narrowed) == ["", last]
+    assert agency.ids["Yunling"] not in Browser(agency, "wally").page(
+        "/proposals/pick/clients?filter=1&q=yun"
+    )
+    assert last not in amy.page(f"/proposals/pick/clients?q=many {FIRST + 19}"), "to write for, not to find"
+
+
+def version_of(page: str) -> str:
+    found = re.search(r'name="version" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+def clients_of(agency: Agency) -> list[tuple[str, str]]:
+    with agency.world.runtimes["accounts"].database.read() as session:
+        return [(one.id, one.name) for one in session.scalars(select(Client))]
