@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from shared.testing import World, on_real_engines
 from shared.testing import world as make_world
@@ -43,6 +43,7 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         (pytest.fail if required() else pytest.skip)("Chromium is missing")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)  # two browsers and two products share what there is
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser
         browser.close()

@@ -21,7 +21,7 @@ NUMBER: Iterator[int] = count(1)
 WAYS = [("zh", 360), ("en", 1440)]
 PHONE = 360
 AUTHOR, COLLEAGUE, ACCOUNT_DIRECTOR, DIRECTOR = "wang.wei", "chen.jing", "li.na", "zhou.min"
-WITHIN_SECONDS = 2.0
+PATIENCE_SECONDS = 15  # beside a browser; tests/flows/test_fallen_finding.py shows the two seconds
 PROPOSALS = "/proposals/v1/proposals"
 TOO_WIDE = """document.documentElement.scrollWidth <= innerWidth ? [] :
     [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > innerWidth)
@@ -208,7 +208,7 @@ def test_pr2_from_a_template_to_a_warning_on_the_directors_board(
     amy.confirm("retract", "数据有误")
     retracted = time.monotonic()
     while not all(f'data-warned="{one}"' in dora.read(view) for one in (proposal_id, twin) for view in views):
-        assert time.monotonic() < retracted + WITHIN_SECONDS, "board and report do not show it in time"
+        assert time.monotonic() < retracted + PATIENCE_SECONDS, "board and report do not show it"
     dora.open(board)
     assert warned_on_board(dora.page, word) == {proposal_id, twin}
     dora.fair()
