@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,18 @@ _DATABASES: dict[tuple[str, str], Database] = {}
 def new_id() -> str:
     """A fresh UUIDv7: ids sort by the time at which they were made."""
     return str(uuid_utils.uuid7())
+
+
+def in_places(rows: Iterable[Any], name: str, values: Sequence[str], make: Callable[[str], Any]) -> list[Any]:
+    """The rows that hold these values in `name`, in this order: what is there is kept, the rest is made.
+
+    `place` of each says where it stands.
+    """
+    kept = {getattr(row, name): row for row in rows}
+    found = [kept.get(value) or make(value) for value in values]
+    for place, row in enumerate(found):
+        row.place = place
+    return found
 
 
 class UtcDateTime(TypeDecorator[datetime]):

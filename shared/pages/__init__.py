@@ -15,7 +15,7 @@ from shared import clock
 from shared.pages import assets, guard, language, navigation, terms
 from shared.pages.choosing import FIRST, client_options
 from shared.pages.errors import error_page
-from shared.pages.forms import Form, idempotency_key, read_form, refused, saved
+from shared.pages.forms import Form, again, check_version, idempotency_key, read_form, refused, saved
 from shared.pages.guard import Pages, own_origin, public
 from shared.pages.language import N_, gettext, in_language, lazy_gettext, ngettext, translate
 from shared.pages.messages import missing_translations
@@ -26,6 +26,8 @@ __all__ = [
     "N_",
     "Form",
     "Pages",
+    "again",
+    "check_version",
     "client_options",
     "error_page",
     "flash",

@@ -72,6 +72,19 @@ def refused(problem: Problem, template: str, **context: Any) -> Response:
     return make_response(render_template(template, form=form, **context), problem.status)
 
 
+def again(problem: Problem, template: str, **context: Any) -> Response:
+    """Show the form again for what its reader can put right; anything else is an error page."""
+    if problem.status not in {409, 412, 422}:
+        raise problem
+    return refused(problem, template, **context)
+
+
+def check_version(version: int) -> None:
+    """Refuse with 412 a form that was opened before somebody else's change."""
+    if request.form.get("version", str(version)) != str(version):
+        raise Problem(412, "stale", "Somebody changed this meanwhile; read it again and repeat your change.")
+
+
 def saved(location: str, message: str) -> Response:
     """After a form was stored: on to `location` (a local path) with a short notice.
 

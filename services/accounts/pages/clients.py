@@ -13,8 +13,6 @@ from services.accounts.pages.site import (
     FIELDS,
     STATUS_TONES,
     STATUSES,
-    again,
-    check_version,
     client_options,
     page_of,
     pages,
@@ -24,7 +22,7 @@ from services.accounts.pages.site import (
 )
 from shared import access, http
 from shared.access import Subject
-from shared.pages import N_, Form, read_form, saved
+from shared.pages import N_, Form, again, check_version, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.terms import term
 from shared.problem import Problem, forbidden

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, store
 from services.accounts.commands.fields import ContactFields
-from services.accounts.pages.site import again, check_version, pages, typed
+from services.accounts.pages.site import pages, typed
 from shared import access, http
 from shared.access import Subject
-from shared.pages import Form, read_form, saved
+from shared.pages import Form, again, check_version, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 

@@ -9,17 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, domain, store
 from services.accounts.commands.fields import PersonFields
-from services.accounts.pages.site import (
-    again,
-    check_version,
-    page_of,
-    pages,
-    seat_view,
-    typed,
-    wanted,
-)
+from services.accounts.pages.site import page_of, pages, seat_view, typed, wanted
 from shared import access, http
-from shared.pages import Form, read_form, saved
+from shared.pages import Form, again, check_version, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.terms import choices
 from shared.problem import Problem, forbidden

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request
+from flask import request
 from sqlalchemy import Select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from services.accounts import domain, store
 from shared import access, http
-from shared.pages import Pages, refused, sort_of
+from shared.pages import Pages, sort_of
 from shared.pages import lazy_gettext as _
-from shared.problem import Problem
 
 pages = Pages("accounts", __name__)
 
@@ -50,19 +49,6 @@ FIELDS = {
 def typed(*names: str) -> dict[str, str]:
     """The single-valued fields of the form that was sent."""
     return {name: request.form[name] for name in names if name in request.form}
-
-
-def check_version(version: int) -> None:
-    """Refuse with 412 a form that was opened before somebody else's change."""
-    if request.form.get("version", str(version)) != str(version):
-        raise Problem(412, "stale", "Somebody changed this meanwhile; read it again and repeat your change.")
-
-
-def again(problem: Problem, template: str, **context: Any) -> Response:
-    """Show the form again for what its reader can put right; anything else is an error page."""
-    if problem.status not in {409, 412, 422}:
-        raise problem
-    return refused(problem, template, **context)
 
 
 def page_of(

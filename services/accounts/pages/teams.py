@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, store
 from services.accounts.commands.fields import AssignmentFields, SeatPeriod
-from services.accounts.pages.site import again, check_version, pages, person_options, typed
+from services.accounts.pages.site import pages, person_options, typed
 from shared import access, http
 from shared.access import Subject
-from shared.pages import Form, language, read_form, saved
+from shared.pages import Form, again, check_version, language, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 

@@ -9,17 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from services.accounts import commands, store
 from services.accounts.commands.fields import WallFacts, WallFields
-from services.accounts.pages.site import (
-    again,
-    check_version,
-    client_options,
-    page_of,
-    pages,
-    typed,
-    wanted,
-)
+from services.accounts.pages.site import client_options, page_of, pages, typed, wanted
 from shared import access, http
-from shared.pages import Form, read_form, saved
+from shared.pages import Form, again, check_version, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 

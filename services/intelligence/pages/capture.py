@@ -15,8 +15,6 @@ from services.intelligence.commands.fields import FindingFields, SourceFields
 from services.intelligence.domain import evidence
 from services.intelligence.pages.site import (
     SOURCE_KINDS,
-    again,
-    check_version,
     finding_options,
     numbered,
     pages,
@@ -26,7 +24,7 @@ from services.intelligence.pages.site import (
 from shared import access, http
 from shared.access import Subject
 from shared.clock import start_of_day
-from shared.pages import Form, client_options, read_form, saved
+from shared.pages import Form, again, check_version, client_options, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.language import local
 from shared.problem import Problem, conflict, forbidden

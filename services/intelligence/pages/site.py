@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, request
+from flask import request
 
 from services.intelligence import store
 from services.intelligence.domain import evidence, history
 from shared import access, http
 from shared.clock import instant
-from shared.pages import Pages, lazy_gettext, refused
+from shared.pages import Pages, lazy_gettext
 from shared.pages import gettext as _
 from shared.pages.language import format_datetime
 from shared.pages.terms import STATES, choices, term
-from shared.problem import Problem
 
 pages = Pages("intelligence", __name__)
 
@@ -105,19 +104,6 @@ LOWERED = {
     "missing": lazy_gettext("nothing is known that stands"),
     "open": lazy_gettext("told in confidence, but labelled open"),
 }
-
-
-def check_version(version: int) -> None:
-    """Refuse with 412 a form that was opened before somebody else's change."""
-    if request.form.get("version", str(version)) != str(version):
-        raise Problem(412, "stale", "Somebody changed this meanwhile; read it again and repeat your change.")
-
-
-def again(problem: Problem, template: str, **context: Any) -> Response:
-    """Show the form again for what its reader can put right; anything else is an error page."""
-    if problem.status not in {409, 412, 422}:
-        raise problem
-    return refused(problem, template, **context)
 
 
 def wanted(name: str, known: Mapping[str, Any] | tuple[Any, ...]) -> str:

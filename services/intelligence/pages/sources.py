@@ -13,8 +13,6 @@ from services.intelligence.domain import evidence
 from services.intelligence.pages.site import (
     PAGE_ROWS,
     SOURCE_KINDS,
-    again,
-    check_version,
     numbered,
     pages,
     source_options,
@@ -22,7 +20,7 @@ from services.intelligence.pages.site import (
     wanted,
 )
 from shared import access, http
-from shared.pages import FIRST, Form, client_options, read_form, saved
+from shared.pages import FIRST, Form, again, check_version, client_options, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, forbidden
 

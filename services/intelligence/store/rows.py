@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from contracts import intelligence as contract
 from shared import access, clock
-from shared.db import UtcDateTime
+from shared.db import UtcDateTime, in_places
 
 
 class Base(DeclarativeBase):
@@ -106,13 +106,12 @@ class Finding(Base):
 
     @recipients.setter
     def recipients(self, person_ids: list[str]) -> None:
-        kept = {name.person_id: name for name in self.named}
-        self.named = [
-            kept.get(person_id) or FindingRecipient(finding_id=self.id, person_id=person_id)
-            for person_id in person_ids
-        ]
-        for place, name in enumerate(self.named):
-            name.place = place
+        self.named = in_places(
+            self.named,
+            "person_id",
+            person_ids,
+            lambda one: FindingRecipient(finding_id=self.id, person_id=one),
+        )
 
     def shape(self) -> contract.Finding:
         """What other services are told."""

@@ -16,15 +16,13 @@ from services.proposals.pages.site import (
     KINDS,
     LABELS,
     LANGUAGES,
-    again,
-    check_version,
     opened,
     pages,
     people_options,
     template_options,
 )
 from shared import access, http
-from shared.pages import Form, client_options, read_form, saved
+from shared.pages import Form, again, check_version, client_options, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.language import local
 from shared.problem import Problem, conflict, forbidden

@@ -13,9 +13,9 @@ from flask.typing import ResponseReturnValue
 from services.proposals import commands, store
 from services.proposals.commands.fields import JudgementFields, PitchFields, SpentFields
 from services.proposals.domain import pitching, workflows
-from services.proposals.pages.site import VERBS, again, check_version, opened, pages
+from services.proposals.pages.site import VERBS, opened, pages
 from shared import http
-from shared.pages import Form, lazy_gettext, read_form, saved
+from shared.pages import Form, again, check_version, lazy_gettext, read_form, saved
 from shared.pages import gettext as _
 from shared.pages.language import local
 from shared.problem import Problem, invalid

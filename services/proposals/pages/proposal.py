@@ -19,13 +19,12 @@ from services.proposals.pages.site import (
     VERBS,
     WHO,
     WITH_REASON,
-    again,
     opened,
     pages,
     state_word,
 )
 from shared import access, http
-from shared.pages import N_, Form, lazy_gettext, refused, saved, translate
+from shared.pages import N_, Form, again, lazy_gettext, refused, saved, translate
 from shared.pages import gettext as _
 from shared.problem import Problem, invalid, missing
 

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from services.proposals import commands, store
 from services.proposals.commands.fields import ThresholdFields
-from services.proposals.pages.site import WHO, again, check_version, pages
+from services.proposals.pages.site import WHO, pages
 from shared import http
-from shared.pages import Form, read_form, saved
+from shared.pages import Form, again, check_version, read_form, saved
 from shared.pages import gettext as _
 from shared.problem import Problem, missing
 

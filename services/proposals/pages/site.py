@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, request
-
 from services.proposals import store
 from services.proposals.domain import workflows
 from services.proposals.domain.templates import TEMPLATES
 from shared import access, http
-from shared.pages import Pages, lazy_gettext, refused
+from shared.pages import Pages, lazy_gettext
 from shared.pages.terms import STATES
-from shared.problem import Problem
 from shared.uow import UnitOfWork
 
 pages = Pages("proposals", __name__)
@@ -136,16 +133,3 @@ def opened(proposal_id: str) -> tuple[UnitOfWork, store.Proposal]:
     http.actor()
     unit = http.uow()
     return unit, store.proposal(unit.session, proposal_id, unit.who)
-
-
-def check_version(version: int) -> None:
-    """Refuse with 412 a form that was opened before somebody else's change."""
-    if request.form.get("version", str(version)) != str(version):
-        raise Problem(412, "stale", "Somebody changed this meanwhile; read it again and repeat your change.")
-
-
-def again(problem: Problem, template: str, **context: Any) -> Response:
-    """Show the form again for what its reader can put right; anything else is an error page."""
-    if problem.status not in {409, 412, 422}:
-        raise problem
-    return refused(problem, template, **context)

@@ -13,7 +13,7 @@ from contracts import proposals as contract
 from services.proposals.domain import pitching, workflows
 from services.proposals.domain.budget import CENT, Budget
 from shared import access, clock
-from shared.db import UtcDateTime
+from shared.db import UtcDateTime, in_places
 
 
 class Base(DeclarativeBase):
@@ -165,13 +165,9 @@ class Proposal(Base):
 
     @recipients.setter
     def recipients(self, person_ids: list[str]) -> None:
-        kept = {name.person_id: name for name in self.named}
-        self.named = [
-            kept.get(person_id) or Recipient(proposal_id=self.id, person_id=person_id)
-            for person_id in person_ids
-        ]
-        for place, name in enumerate(self.named):
-            name.place = place
+        self.named = in_places(
+            self.named, "person_id", person_ids, lambda one: Recipient(proposal_id=self.id, person_id=one)
+        )
 
     @property
     def table(self) -> Budget:
@@ -351,10 +347,9 @@ class Pitch(Base):
 
     @competitors.setter
     def competitors(self, names: list[str]) -> None:
-        kept = {rival.name: rival for rival in self.rivals}
-        self.rivals = [kept.get(name) or Competitor(pitch_id=self.id, name=name) for name in names]
-        for place, rival in enumerate(self.rivals):
-            rival.place = place
+        self.rivals = in_places(
+            self.rivals, "name", names, lambda one: Competitor(pitch_id=self.id, name=one)
+        )
 
     def shape(self) -> contract.Pitch:
         """What other services are told; scores only once they are open."""

@@ -309,6 +309,7 @@ def test_a_list_is_filtered_and_keeps_its_pages_under_inserts(agency: Agency) ->
 
 def test_a_client_that_has_not_arrived_is_pending_for_its_team_only(agency: Agency) -> None:
     world = agency.world
+    ann, dora = agency.api("ann"), agency.api("dora")  # now: a first token lets everything arrive
     client = agency.api("admin").make("/accounts/v1/clients", {"name": "Late"})["id"]
     agency.ids["Late"] = client
     made = agency.api("admin").make(
@@ -320,9 +321,9 @@ def test_a_client_that_has_not_arrived_is_pending_for_its_team_only(agency: Agen
         if consumer.name.endswith(".access"):  # seats travel apart, and may come first
             while consumer.step():
                 pass
-    pending = agency.api("ann").post(FINDINGS, agency.facts(client_id=client))
+    pending = ann.post(FINDINGS, agency.facts(client_id=client))
     assert pending.status_code == 201
     assert pending.get_json()["client_pending"] is True
-    assert errors(agency.api("dora").post(FINDINGS, agency.facts(client_id=client))).keys() == {"client_id"}
+    assert errors(dora.post(FINDINGS, agency.facts(client_id=client))).keys() == {"client_id"}
     world.settle()
     assert agency.read(pending.get_json(), "ann").get_json()["client_pending"] is False
