@@ -231,12 +231,12 @@ class World:
 
 
 @contextmanager
-def world(home: Path, **settings: Any) -> Iterator[World]:
-    """All installed services on a fresh home, on the engines that ACM_TEST_ENGINES names."""
+def world(home: Path, *names: str, **settings: Any) -> Iterator[World]:
+    """The installed services, or those named, on a fresh home, on the engines of ACM_TEST_ENGINES."""
     with ExitStack() as stack:
         if on_real_engines() and "engines" not in settings:
             settings["engines"] = stack.enter_context(fresh_engines())
-        made = World(home, list(discover().values()), **settings)
+        made = World(home, [one for one in discover().values() if not names or one.name in names], **settings)
         try:
             yield made
         finally:

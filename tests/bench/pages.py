@@ -18,7 +18,6 @@ from typing import Any
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from services.accounts import commands as accounts
 from services.intelligence.store import Finding
 from services.proposals import store as proposals
 from services.proposals.domain import workflows
@@ -26,6 +25,7 @@ from shared.clock import now
 from shared.db import new_id
 from shared.testing import World, world
 from shared.tokens import session_cookie
+from tests.services.accounts.conftest import add_clients
 
 GOAL = 3.0
 MANY = {"clients": 2_000, "findings": 10_000, "proposals": 10_000}
@@ -114,28 +114,10 @@ def _agency(stack: ExitStack, share: float) -> World:
     for reader in READERS:
         made.api(reader)  # now: later every service would handle all that follows
     made.settle()
-    _fill_clients(made, int(MANY["clients"] * share))
+    add_clients(made, made.people["seated"], int(MANY["clients"] * share))
     _fill_findings(made, clients["Yunling"], int(MANY["findings"] * share))
     _fill_proposals(made, clients["Yunling"], int(MANY["proposals"] * share))
     return made
-
-
-def _fill_clients(made: World, count: int) -> None:
-    with made.runtimes["accounts"].unit_of_work() as uow:
-        for number in range(count):
-            client = accounts.create_client(
-                uow,
-                name=f"速度之客 {number}",
-                english_name=f"Speed {number}",
-                aliases=[f"速{number}"],
-                industry=f"行业 {number % 12}",
-                branch="上海",
-                visibility="team" if number % 10 == 0 else "directory",
-                tier="",
-                status="active",
-            )
-            if number % 5 == 1:
-                accounts.assign(uow, client_id=client.id, person_id=made.people["seated"], role="AM")
 
 
 def _fill_findings(made: World, client_id: str, count: int) -> None:

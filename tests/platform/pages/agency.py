@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, g, jsonify, render_template, render_template_string, request
 from werkzeug.exceptions import HTTPException
@@ -173,7 +174,7 @@ def _elsewhere(app: Flask, service: str, notes: Notes) -> None:
 
 
 @contextmanager
-def served(app: Flask, port: int = 0) -> Iterator[str]:
+def served(app: WSGIApplication, port: int = 0) -> Iterator[str]:
     """The app on a loopback port."""
     server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from services.accounts import commands
 from shared.clock import now, rfc3339
 from shared.tables import AuditRow
 from shared.testing import Api, World
 from shared.testing import world as make_world
-from shared.tokens import session_cookie
+from tests.services import visiting
 
 CLIENTS = "/accounts/v1/clients"
 PEOPLE = "/accounts/v1/people"
@@ -75,18 +76,27 @@ class Agency:
             return [(row.action, row.details) for row in rows]
 
 
-def every(api: Api, path: str, **query: Any) -> list[dict[str, Any]]:
-    """All items of a list, through every page."""
-    items: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        answer = api.get(path, query_string={"limit": 3, **query, "cursor": cursor})
-        assert answer.status_code == 200, answer.get_data(as_text=True)
-        page = answer.get_json()
-        items += page["items"]
-        cursor = page["next"]
-        if not cursor:
-            return items
+# In short pages, so that there are several.
+every = partial(visiting.every, limit=3)
+
+
+def add_clients(world: World, person_id: str, count: int) -> None:
+    """Clients as a command makes them; the person has a seat at each fifth."""
+    with world.runtimes["accounts"].unit_of_work() as uow:
+        for number in range(count):
+            client = commands.create_client(
+                uow,
+                name=f"速度之客 {number}",
+                english_name=f"Speed {number}",
+                aliases=[f"速{number}"],
+                industry=f"行业 {number % 12}",
+                branch="上海",
+                visibility="team" if number % 10 == 0 else "directory",
+                tier="",
+                status="active",
+            )
+            if number % 5 == 1:
+                commands.assign(uow, client_id=client.id, person_id=person_id, role="AM")
 
 
 @pytest.fixture(scope="module")
@@ -109,33 +119,7 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
         yield made
 
 
-class Browser:
-    """A person who reads and sends the pages, in English."""
+class Browser(visiting.Browser):
+    """A person who reads and sends accounts' pages."""
 
-    def __init__(self, agency: Agency, username: str, *, language: str = "en") -> None:
-        self._client = agency.world.client("/accounts/clients")
-        self._client.set_cookie(session_cookie(tls=False), agency.api(username).token)
-        self._headers = {"Accept-Language": language}
-
-    def get(self, path: str, **kwargs: Any) -> Any:
-        return self._client.get(path, headers=self._headers | kwargs.pop("headers", {}), **kwargs)
-
-    def page(self, path: str) -> str:
-        """A page that must be there, as text."""
-        answer = self.get(path)
-        text = str(answer.get_data(as_text=True))
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {text}"
-        return text
-
-    def send(self, form: str, fields: dict[str, Any], *, to: str = "") -> Any:
-        """Send the form of a page (to a verb's own address, where it has one)."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(form))
-        assert found is not None, f"{form} has no form"
-        data = {"csrf_token": found[1], **fields}
-        return self._client.post(to or form, data=data, headers=self._headers)
-
-    def sent(self, form: str, fields: dict[str, Any], *, to: str = "") -> str:
-        """Send a form that must be stored; answers where it led."""
-        answer = self.send(form, fields, to=to)
-        assert answer.status_code == 303, f"{answer.status_code} {answer.get_data(as_text=True)}"
-        return str(answer.headers["Location"])
+    START = "/accounts/clients"

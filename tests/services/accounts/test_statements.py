@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
-from services.accounts import commands
-from tests.services.accounts.conftest import CLIENTS, Agency, Browser
+from tests.services.accounts.conftest import CLIENTS, Agency, Browser, add_clients
 
 PATHS = (
     CLIENTS,
@@ -18,24 +17,6 @@ PATHS = (
     "/accounts/pick/clients?q=速度",
     "/accounts/panels/home",
 )
-
-
-def add_clients(agency: Agency, count: int) -> None:
-    with agency.world.runtimes["accounts"].unit_of_work() as uow:
-        for number in range(count):
-            client = commands.create_client(
-                uow,
-                name=f"速度之客 {number}",
-                english_name=f"Speed {number}",
-                aliases=[f"速{number}"],
-                industry=f"行业 {number % 12}",
-                branch="上海",
-                visibility="team" if number % 10 == 0 else "directory",
-                tier="",
-                status="active",
-            )
-            if number % 5 == 1:
-                commands.assign(uow, client_id=client.id, person_id=agency.who("anna"), role="AM")
 
 
 @contextmanager
@@ -67,8 +48,8 @@ def statements(agency: Agency) -> dict[str, int]:
 
 
 def test_more_clients_take_no_more_statements(agency: Agency) -> None:
-    add_clients(agency, 5)
+    add_clients(agency.world, agency.who("anna"), 5)
     few = statements(agency)
-    add_clients(agency, 60)
+    add_clients(agency.world, agency.who("anna"), 60)
     assert statements(agency) == few
     assert all(few.values())

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from shared.service import discover
 from shared.tables import AuditRow
 from shared.testing import Api, World
-from shared.tokens import session_cookie
+from shared.testing import world as make_world
+from tests.services import visiting
 
 SOURCES = "/intelligence/v1/sources"
 FINDINGS = "/intelligence/v1/findings"
@@ -81,37 +78,6 @@ class Agency:
             return [row.action for row in rows]
 
 
-def every(api: Api, path: str, **query: Any) -> list[dict[str, Any]]:
-    """All items of a list, through every page."""
-    items: list[dict[str, Any]] = []
-    cursor = ""
-    while True:
-        answer = api.get(path, query_string={"limit": 200, **query, "cursor": cursor})
-        assert answer.status_code == 200, answer.get_data(as_text=True)
-        items += answer.get_json()["items"]
-        cursor = answer.get_json()["next"]
-        if not cursor:
-            return items
-
-
-def errors(answer: Any) -> dict[str, str]:
-    """The fields that a 422 complains about."""
-    assert answer.status_code == 422, f"{answer.status_code} {answer.get_data(as_text=True)}"
-    return {item["field"]: item["message"] for item in answer.get_json()["errors"]}
-
-
-@contextmanager
-def small_world(home: Path) -> Iterator[World]:
-    """The services that intelligence needs, on a fresh home."""
-    installed = discover()
-    world = World(home, [installed[name] for name in ("accounts", "portal", "intelligence")])
-    try:
-        world.found()
-        yield world
-    finally:
-        world.close()
-
-
 def people(world: World) -> Agency:
     """Yunling's team is ann (CAE), amy (AM) and adam (AD); wally works for its competitor Helan."""
     agency = Agency(world)
@@ -146,30 +112,12 @@ def people(world: World) -> Agency:
 
 @pytest.fixture(scope="module")
 def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
-    with small_world(tmp_path_factory.mktemp("agency")) as world:
+    with make_world(tmp_path_factory.mktemp("agency"), "accounts", "portal", "intelligence") as world:
+        world.found()
         yield people(world)
 
 
-class Browser:
-    """A person who reads and sends the pages."""
+class Browser(visiting.Browser):
+    """A person who reads and sends intelligence's pages."""
 
-    def __init__(self, agency: Agency, username: str, *, language: str = "en") -> None:
-        self._client = agency.world.client("/intelligence/findings")
-        self._client.set_cookie(session_cookie(tls=False), agency.api(username).token)
-        self._headers = {"Accept-Language": language}
-
-    def get(self, path: str) -> Any:
-        return self._client.get(path, headers=self._headers)
-
-    def page(self, path: str) -> str:
-        """A page that must be there, as text."""
-        answer = self.get(path)
-        text = str(answer.get_data(as_text=True))
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {text}"
-        return text
-
-    def send(self, form: str, fields: dict[str, Any], *, to: str = "") -> Any:
-        """Send the form of a page (to a verb's own address, where it has one)."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(form))
-        assert found is not None, f"{form} has no form"
-        return self._client.post(to or form, data={"csrf_token": found[1], **fields}, headers=self._headers)
+    START = "/intelligence/findings"

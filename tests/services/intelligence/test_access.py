@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from shared.access import LABELS
+from tests.services.visiting import errors, every
 
-from .conftest import FINDINGS, SOURCES, Agency, Browser, errors, every
+from .conftest import FINDINGS, SOURCES, Agency, Browser
 
 CLEAR, GREEN, AMBER, STRICT, RED = LABELS
 SEES = {
@@ -64,6 +65,7 @@ def test_what_a_red_finding_says_travels_only_where_search_reads(agency: Agency)
         agency.api("ann").post(f"{FINDINGS}/{finding['id']}/retract", {"reason": "并非事实"}).status_code
         == 200
     )
+    agency.world.publish()
     told = {
         topic: _told(agency, topic, finding["id"]) for topic in ("intelligence", "intelligence.restricted")
     }

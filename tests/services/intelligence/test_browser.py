@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
 from shared.tokens import session_cookie
 from tests.browser_here import complaints
+from tests.platform.pages.agency import served
 
 from .conftest import FINDINGS, Agency
 
@@ -21,13 +20,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def site(agency: Agency) -> Iterator[str]:
     """The service on a port of its own."""
-    app = agency.world.client("/intelligence/findings").application
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
+    with served(agency.world.app("intelligence")) as address:
+        yield address
 
 
 @pytest.fixture

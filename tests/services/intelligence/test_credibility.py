@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intelligence.domain import evidence
+from tests.services.visiting import errors
 
-from .conftest import FINDINGS, SOURCES, Agency, errors
+from .conftest import FINDINGS, SOURCES, Agency
 
 NAMES = [f"s{number}" for number in range(8)]
 chains = st.fixed_dictionaries({name: st.none() | st.sampled_from(NAMES) for name in NAMES})

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from shared.clock import instant, now, rfc3339
+from tests.services.visiting import errors, every
 
-from .conftest import FINDINGS, Agency, errors, every
+from .conftest import FINDINGS, Agency
 
 
 def test_x1_a_finding_is_stored_as_submitted_with_its_evidence(agency: Agency) -> None:
@@ -317,6 +318,7 @@ def test_a_client_that_has_not_arrived_is_pending_for_its_team_only(agency: Agen
         {"person_id": agency.who("ann"), "role": "AM", "from": "2020-01-01"},
     )
     assert made["id"]
+    world.publish()
     for consumer in world.consumers("intelligence"):
         if consumer.name.endswith(".access"):  # seats travel apart, and may come first
             while consumer.step():

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from shared.pages import missing_translations
+from tests.services.visiting import every
 
-from .conftest import FINDINGS, Agency, Browser, every
+from .conftest import FINDINGS, Agency, Browser
 
 CAPTURE = "/intelligence/capture"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.intelligence.domain import evidence
+from tests.services.visiting import errors, every
 
-from .conftest import SOURCES, Agency, Browser, errors, every
+from .conftest import SOURCES, Agency, Browser
 
 
 def test_a_public_source_is_everybodys_and_a_clients_own_its_teams(agency: Agency) -> None:

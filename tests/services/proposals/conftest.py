@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from shared.service import discover
 from shared.testing import Api, World
-from shared.tokens import session_cookie
+from shared.testing import world as make_world
+from tests.services import visiting
 
 PROPOSALS = "/proposals/v1/proposals"
 FINDINGS = "/intelligence/v1/findings"
@@ -109,12 +108,6 @@ class Agency:
         return found
 
 
-def errors(answer: Any) -> dict[str, str]:
-    """The fields that a 422 complains about."""
-    assert answer.status_code == 422, f"{answer.status_code} {answer.get_data(as_text=True)}"
-    return {item["field"]: item["message"] for item in answer.get_json()["errors"]}
-
-
 def kind(answer: Any) -> str:
     """The kind of a problem."""
     return str(answer.get_json()["type"].rpartition(":")[2])
@@ -123,14 +116,9 @@ def kind(answer: Any) -> str:
 @contextmanager
 def small_world(home: Path, *more: str, **settings: Any) -> Iterator[World]:
     """The services that proposals need, on a fresh home."""
-    installed = discover()
-    names = ("accounts", "portal", "intelligence", "proposals", *more)
-    world = World(home, [installed[name] for name in names], **settings)
-    try:
+    with make_world(home, "accounts", "portal", "intelligence", "proposals", *more, **settings) as world:
         world.found()
         yield world
-    finally:
-        world.close()
 
 
 def people(world: World) -> Agency:
@@ -172,26 +160,7 @@ def agency(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agency]:
         yield people(world)
 
 
-class Browser:
-    """A person who reads and sends the pages."""
+class Browser(visiting.Browser):
+    """A person who reads and sends proposals' pages."""
 
-    def __init__(self, agency: Agency, username: str, *, language: str = "en") -> None:
-        self._client = agency.world.client("/proposals")
-        self._client.set_cookie(session_cookie(tls=False), agency.api(username).token)
-        self._headers = {"Accept-Language": language}
-
-    def get(self, path: str) -> Any:
-        return self._client.get(path, headers=self._headers)
-
-    def page(self, path: str) -> str:
-        """A page that must be there, as text."""
-        answer = self.get(path)
-        text = str(answer.get_data(as_text=True))
-        assert answer.status_code == 200, f"{path}: {answer.status_code} {text}"
-        return text
-
-    def send(self, form: str, fields: dict[str, Any], *, to: str = "") -> Any:
-        """Send the form of a page (to a verb's own address, where it has one)."""
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page(form))
-        assert found is not None, f"{form} has no form"
-        return self._client.post(to or form, data={"csrf_token": found[1], **fields}, headers=self._headers)
+    START = "/proposals"

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import PROPOSALS, Agency, Browser, errors, kind, money
+from tests.services.visiting import errors
+
+from .conftest import PROPOSALS, Agency, Browser, kind, money
 
 
 def large(amount: str, discount: str = "0") -> dict[str, Any]:

@@ -4,16 +4,15 @@ overflows."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from werkzeug.serving import make_server
 
 from shared.tokens import session_cookie
 from tests.browser_here import complaints
+from tests.platform.pages.agency import served
 
 from .conftest import PROPOSALS, Agency, money, people, small_world
 
@@ -35,12 +34,8 @@ def site(agency: Agency) -> Iterator[str]:
         path = environ["PATH_INFO"]
         return agency.world.client(path).application(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, gateway, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
+    with served(gateway) as address:
+        yield address
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from contracts.intelligence import FindingVerified
 from services.intelligence import store as intelligence
 from services.proposals import store
 from shared import archive
+from tests.services.visiting import errors
 
-from .conftest import PROPOSALS, Agency, errors, kind, people, small_world
+from .conftest import PROPOSALS, Agency, kind, people, small_world
 
 
 def citing(agency: Agency, *finding_ids: str, by: str = "amy", **facts: Any) -> dict[str, Any]:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import PROPOSALS, Agency, errors, kind, money
+from tests.services.visiting import errors
+
+from .conftest import PROPOSALS, Agency, kind, money
 
 GO = {
     "decision": "go",
