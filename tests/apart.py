@@ -21,7 +21,8 @@ from shared.gateway import dispatcher
 from shared.service import Runtime, discover
 from shared.testing import World, fresh_engines, on_real_engines
 from shared.testing import world as make_world
-from tests.product import ACM, CHECKOUT, START_SECONDS, Product, free_port, wait_until
+from tests.engines.server import free_port
+from tests.product import ACM, CHECKOUT, START_SECONDS, Product, wait_until
 
 SETTLE_SECONDS = 60.0
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}

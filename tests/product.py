@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,18 +22,12 @@ from shared.config import Settings
 from shared.inbox import Consumer
 from shared.log.port import LogUnavailable
 from shared.service import Runtime, discover
+from tests.engines.server import free_port
 
 START_SECONDS = 90.0
 IDLE_SECONDS = 2.0
 ACM = [sys.executable, "-c", "from shared.cli import main; main()"]
 CHECKOUT = Path(__file__).resolve().parent.parent
-
-
-def free_port() -> int:
-    """A port on loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(holds: Callable[[], Any], seconds: float, what: str) -> Any:

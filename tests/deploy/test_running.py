@@ -36,7 +36,8 @@ from shared.service import discover
 from tests import engines
 from tests.deploy import compose, image
 from tests.engines.kafka import Kafka
-from tests.product import free_port, wait_until
+from tests.engines.server import free_port
+from tests.product import wait_until
 
 # All of them on the one deployment that is started, which may take a while on a busy machine.
 pytestmark = [pytest.mark.xdist_group("engines of their own"), pytest.mark.timeout(900)]

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-PORTS = range(20_000, 32_000)  # below the ports that the system gives to outgoing connections
+PORTS = range(20_000, 32_000)  # below those that the system gives to outgoing connections
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -154,7 +154,7 @@ class Engine:
         """The port of that name; chosen once, so that a server that was killed comes back on it."""
         kept = self.data / "ports.json"
         if not kept.exists():
-            chosen = {one: _free_port() for one in self.ports}
+            chosen = {one: free_port() for one in self.ports}
             kept.write_text(json.dumps(chosen))
         return int(json.loads(kept.read_text())[name])
 
@@ -206,7 +206,8 @@ def _started_at(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody uses now. Raises EngineError when all are taken."""
     for port in random.sample(PORTS, 200):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
