@@ -5,8 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
-# What runs again on the real engines; what takes longest begins first.
-ENGINE_SUITES := tests/faults tests/deploy tests/platform tests/services tests/flows tests/recall
+# Each file stays in one process, which fills its worlds once; files go out in this order.
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# What runs again on the real engines. Both that bring engines of their own (faults, deploy) are far apart.
+ENGINE_SUITES := tests/faults tests/platform tests/services tests/deploy tests/flows tests/recall
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,14 +18,14 @@ run: $(VENV)/.ready ## set up and start everything at http://127.0.0.1:8080
 
 test: $(VENV)/.ready-dev ## the tests on the embedded engines, with the spine in a real browser
 	@$(BIN)/python -m tests.browser_here
-	@$(PYTEST) -n 2 -m "not browser or spine" tests
+	@$(PYTEST) $(IN_TWO) -m "not browser or spine" tests
 
 test-engines: $(VENV)/.ready-dev ## the tests on Kafka, Elasticsearch and PostgreSQL (started here unless the environment names them)
-	@ACM_TEST_ENGINES=real $(PYTEST) -n 2 --dist loadgroup -m "not browser" $(ENGINE_SUITES)
+	@ACM_TEST_ENGINES=real $(PYTEST) $(IN_TWO) -m "not browser" $(ENGINE_SUITES)
 
 test-browser: $(VENV)/.ready-dev ## every screen in a real browser, in both languages, narrow and wide
 	@$(BIN)/python -m tests.browser_here
-	@$(PYTEST) -n 2 -m browser tests
+	@$(PYTEST) $(IN_TWO) -m browser tests
 
 bench: $(VENV)/.ready-dev ## measure speed, as ratios in one run
 	@$(BIN)/python -m tests.bench

@@ -16,10 +16,11 @@ import random
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -85,6 +86,7 @@ class World:
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
         self._making_apps = threading.Lock()
+        self._hands = ThreadPoolExecutor(16)
         for service in services:
             _make_database(service, self.settings)
             if service.prepare is not None:
@@ -98,7 +100,6 @@ class World:
         commands = importlib.import_module("services.accounts.commands")
         with self.runtimes["accounts"].unit_of_work() as uow:
             self.people["admin"] = commands.found_agency(uow).id
-        self.settle()
         return self.api("admin")
 
     def person(self, username: str, *, roles: Sequence[str] = (), branch: str = "", name: str = "") -> str:
@@ -161,8 +162,8 @@ class World:
                 dice.shuffle(consumers)
                 if dice.random() < 0.3:
                     self._redeliver(dice)
-            busy = sum(consumer.step() for consumer in consumers if chaos is None or dice.random() < 0.7)
-            busy += sum(relay.step() for relay in self._relays())
+            busy = self._all(relay.step for relay in self._relays())
+            busy += self._all(one.step for one in consumers if chaos is None or dice.random() < 0.7)
             busy += sum(task.step(running) for running, task in self._tasks())
             if not busy and self.lag() == 0:
                 return
@@ -170,12 +171,21 @@ class World:
 
     def publish(self) -> None:
         """Let the relays send what was committed, where the log has any; nobody handles it yet."""
-        while sum(relay.step() for relay in self._relays()):
+        while self._all(relay.step for relay in self._relays()):
             pass
 
     def lag(self) -> int:
         """How many events are still to be handled, over all consumers."""
-        return sum(sum(c.lag().values()) for found in self._consumers.values() for c in found)
+        found = (consumer for found in self._consumers.values() for consumer in found)
+        return self._all(partial(_lag_of, consumer) for consumer in found)
+
+    def _all(self, steps: Iterable[Callable[[], int]]) -> int:
+        """Take steps, and add up what they answer: one after another or, where each waits for a server, at
+        the same time, as the workers do.
+        """
+        if self.settings.engines:
+            return sum(self._hands.map(lambda step: step(), list(steps)))
+        return sum(step() for step in steps)
 
     def consumers(self, service: str) -> list[Consumer]:
         """A service's consumers."""
@@ -228,6 +238,11 @@ class World:
             with suppress(LogUnavailable):
                 running.log.remove()
         self._stop()
+        self._hands.shutdown()
+
+
+def _lag_of(consumer: Consumer) -> int:
+    return sum(consumer.lag().values())
 
 
 @contextmanager

@@ -20,7 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not on_real_engines() or hasattr(config, "workerinput"):
         return
     try:
-        addresses, started = engines.environment(config.rootpath / "var" / "engines")
+        # A power cut is all that fsync is for; suites that kill their own PostgreSQL keep it.
+        folder = config.rootpath / "var" / "engines"
+        addresses, started = engines.environment(folder, postgres={"fsync": "off"})
     except engines.EngineError as error:
         raise pytest.UsageError(f"the real engines cannot be had: {error}") from error
     os.environ.update(addresses)

@@ -40,7 +40,7 @@ from tests.engines.server import free_port
 from tests.product import wait_until
 
 # All of them on the one deployment that is started, which may take a while on a busy machine.
-pytestmark = [pytest.mark.xdist_group("engines of their own"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 SERVICES = sorted(discover())
 PLACES = {"KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS", "KAFKA_CONTROLLER_QUORUM_VOTERS", "KAFKA_LOG_DIRS"}
 HEALTHY_SECONDS = 120.0

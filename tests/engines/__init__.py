@@ -38,15 +38,17 @@ def addresses() -> dict[str, str]:
     return {r.variable: os.environ[r.variable] for r in RECIPES.values() if os.environ.get(r.variable)}
 
 
-def environment(data: Path) -> tuple[dict[str, str], list[Engine]]:
-    """All three addresses, and the engines that were started for them, each in a folder under `data`."""
+def environment(data: Path, **settings: dict[str, str]) -> tuple[dict[str, str], list[Engine]]:
+    """All three addresses, and the engines that were started for them, each in a folder under `data`, with
+    settings by the engine's name.
+    """
     known = addresses()
     missing = [name for name, recipe in RECIPES.items() if recipe.variable not in known]
     started: list[Engine] = []
     try:
         for name in missing:
             # Installed one after another; then all come up at the same time.
-            started.append(engine(name, data / name))
+            started.append(engine(name, data / name, settings=settings.get(name)))
             started[-1].launch()
         for one in started:
             one.wait()

@@ -25,7 +25,6 @@ from tests.product import wait_until
 pytestmark = [
     pytest.mark.skipif(not on_real_engines(), reason="kills real engines; see make test-engines"),
     pytest.mark.timeout(900),
-    pytest.mark.xdist_group("engines of their own"),
 ]
 OUTAGE_SECONDS = 60.0
 CATCH_UP_SECONDS = 3 * OUTAGE_SECONDS

@@ -17,7 +17,7 @@ from tests.faults.agency import Agency, Work, check_invariants
 
 ROUNDS = int(os.environ.get("ACM_FAULT_ROUNDS", "1"))
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("killed processes")]
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from tests.apart import Apart
 from tests.apart import product as a_product
 from tests.product import Client, Product, wait_until
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("killed processes")]
+pytestmark = pytest.mark.timeout(120)
 
 WRITERS, PROPOSALS = 20, 10
 SAVES = 40
