@@ -107,6 +107,7 @@ class _Filling:
         self._say = say
         self._tokens: dict[str, str] = {}
         self._people: dict[str, str] = {}
+        self._password_hash = portal.hash_password(DEMO_PASSWORD)  # slow by intent; one for all will do
         self._clients: dict[str, str] = {}
         self._sources: dict[str, str] = {}
         self._findings: dict[str, str] = {}
@@ -169,10 +170,9 @@ class _Filling:
         with running.database.read() as session:
             if portal.has_password(session, person_id):
                 return
-        password_hash = portal.hash_password(DEMO_PASSWORD)
         with running.unit_of_work() as uow:
             portal.set_first_password(
-                uow, person_id=person_id, password_hash=password_hash, must_change=False
+                uow, person_id=person_id, password_hash=self._password_hash, must_change=False
             )
 
     def _write_sign_ins(self, demo: load.Demo) -> None:

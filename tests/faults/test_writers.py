@@ -16,14 +16,12 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from services.accounts import commands as accounts
-from services.portal import commands as portal
 from shared.tokens import session_cookie
 from tests.apart import Apart
 from tests.apart import product as a_product
@@ -239,13 +237,7 @@ def employ(product: Product) -> list[Writer]:
             people[name] = person.id
             accounts.assign(uow, client_id=client_id, person_id=person.id, role="CAE")
     wait_until(product.rests, 30, "the team is known everywhere")
-    tokens = {}
-    with product.runtimes["portal"].unit_of_work() as uow:
-        for name, person_id in people.items():
-            tokens[name], _ = portal.issue_token(
-                uow, person_id=person_id, kind="api", name="test", life=timedelta(days=1),
-                secret=product.settings().secret,
-            )  # fmt: skip
+    tokens = {name: product.token(person_id) for name, person_id in people.items()}
     wait_until(product.rests, 30, "the tokens are known everywhere")
     names = list(people)
     writers = []
