@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # Python keeps what it compiled, whatever the machine says: every process of the product starts sooner.
 export PYTHONDONTWRITEBYTECODE :=
+# Thousands of small databases are made and thrown away: in memory, where there is a place for it.
+export PYTEST_DEBUG_TEMPROOT := $(wildcard /dev/shm)
 # Each file stays in one process, which fills its worlds once; files go out in this order.
 IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 # What runs again on the real engines. Both that bring engines of their own (faults, deploy) are far apart.
