@@ -86,7 +86,6 @@ class World:
         self._tokens: dict[str, str] = {}
         self.people: dict[str, str] = {}
         self._making_apps = threading.Lock()
-        self._hands = ThreadPoolExecutor(16)
         for service in services:
             _make_database(service, self.settings)
             if service.prepare is not None:
@@ -183,9 +182,10 @@ class World:
         """Take steps, and add up what they answer: one after another or, where each waits for a server, at
         the same time, as the workers do.
         """
-        if self.settings.engines:
-            return sum(self._hands.map(lambda step: step(), list(steps)))
-        return sum(step() for step in steps)
+        if not self.settings.engines:
+            return sum(step() for step in steps)
+        with ThreadPoolExecutor(16) as hands:
+            return sum(hands.map(lambda step: step(), steps))
 
     def consumers(self, service: str) -> list[Consumer]:
         """A service's consumers."""
@@ -238,7 +238,6 @@ class World:
             with suppress(LogUnavailable):
                 running.log.remove()
         self._stop()
-        self._hands.shutdown()
 
 
 def _lag_of(consumer: Consumer) -> int:

@@ -65,7 +65,7 @@ def test_random_requests_meet_documented_answers(agency: World, service: str) ->
 def _probe(operation: Any, token: str) -> None:
     @given(case=operation.as_strategy())
     @settings(
-        max_examples=8,
+        max_examples=15,
         deadline=None,
         database=None,
         phases=[Phase.generate],

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-PORTS = range(20_000, 32_000)  # below those that the system gives to outgoing connections
+PORTS = range(20_000, 32_000)  # below the ports that the system gives to outgoing connections
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}

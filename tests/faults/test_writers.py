@@ -237,7 +237,7 @@ def employ(product: Product) -> list[Writer]:
             people[name] = person.id
             accounts.assign(uow, client_id=client_id, person_id=person.id, role="CAE")
     wait_until(product.rests, 30, "the team is known everywhere")
-    tokens = {name: product.token(person_id) for name, person_id in people.items()}
+    tokens = {name: product.token(name) for name in people}
     wait_until(product.rests, 30, "the tokens are known everywhere")
     names = list(people)
     writers = []

@@ -284,7 +284,7 @@ def test_P3_seats_and_walls_keep_to_the_model(agency: Agency) -> None:
     run_state_machine_as_test(
         OfThisAgency,
         settings=settings(
-            max_examples=8,
+            max_examples=12,
             stateful_step_count=15,
             deadline=None,
             derandomize=True,
