@@ -33,6 +33,8 @@ ROOT_SERVICE = "portal"
 RESTART_SECONDS = 0.2
 GRACE_SECONDS = 10
 REQUEST_SECONDS = 60
+END_SECONDS = 8.0
+"""How long a worker's threads may take to end; whoever stops a container kills it after 10 s."""
 _M_ARENA_MAX = -8  # of mallopt(3)
 
 
@@ -82,6 +84,9 @@ def work(services: Sequence[Service], settings: Settings) -> None:
     stop.wait()
     for worker in workers:
         worker.stop()
+    deadline = time.monotonic() + END_SECONDS
+    for worker in workers:
+        worker.wait(deadline)
 
 
 class Supervisor:

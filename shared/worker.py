@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -39,11 +40,14 @@ class Worker:
             self._spawn(f"{self._running.service.name}.{task.name}", self._repeat(task))
 
     def stop(self) -> None:
-        """Ask the threads to end and wait for what they are doing."""
+        """Ask the threads to end."""
         self._stop.set()
         self._wake_tasks()
+
+    def wait(self, deadline: float) -> None:
+        """Wait for what they are doing until `time.monotonic()` is this; what is cut off is done again."""
         for thread in self._threads:
-            thread.join(timeout=10)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     def _spawn(self, name: str, body: Callable[[], None]) -> None:
         thread = threading.Thread(target=body, name=name, daemon=True)

@@ -25,6 +25,7 @@ from tests.engines.server import free_port
 from tests.product import ACM, CHECKOUT, START_SECONDS, Product, wait_until
 
 SETTLE_SECONDS = 60.0
+END_SECONDS = 60.0
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 Process = subprocess.Popen[bytes]
 
@@ -65,7 +66,7 @@ class Apart(Product):
         """End a process and its children by a signal, and leave it ended."""
         process = self._processes.pop((role, service))
         os.killpg(process.pid, number)
-        process.wait(30)
+        process.wait(END_SECONDS)
 
     def pause(self, role: str, service: str) -> None:
         """Stop a process where it stands."""
@@ -91,7 +92,7 @@ class Apart(Product):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes.values():
-            process.wait(30)
+            process.wait(END_SECONDS)
         self._processes.clear()
 
     def port_of(self, path: str) -> int:

@@ -27,7 +27,7 @@ from tests.apart import Apart
 from tests.apart import product as a_product
 from tests.product import Client, Product, wait_until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 
 WRITERS, PROPOSALS = 20, 10
 SAVES = 40
@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.6
 """The page waits twice as long after the last keystroke; people pause between words."""
 DROPPED = 0.15
 """The share of requests whose connection is lost, half of them before and half after they arrive."""
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 120.0
 PATH = "/proposals/v1/proposals"
 Answer = tuple[int, str]
 

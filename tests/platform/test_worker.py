@@ -37,3 +37,27 @@ def test_what_was_consumed_wakes_a_task_that_would_sleep_for_long(world: World, 
         assert stepped.wait(10)
     finally:
         worker.stop()
+        worker.wait(time.monotonic() + 10)
+
+
+@pytest.mark.timeout(30)
+def test_a_step_that_hangs_does_not_keep_a_worker_from_ending(world: World) -> None:
+    hanging, let_go = threading.Event(), threading.Event()
+
+    def step(_running: Runtime) -> bool:
+        hanging.set()
+        return let_go.wait(60)
+
+    service = world.runtimes["portal"].service
+    tasks = [Task(name, step, every_seconds=60) for name in ("one", "two")]
+    worker = Worker(Runtime(replace(service, tasks=tasks), world.settings))
+    worker.start()
+    try:
+        assert hanging.wait(10)
+        worker.stop()
+        began = time.monotonic()
+        worker.wait(began + 0.5)
+        assert time.monotonic() - began < 5
+    finally:
+        let_go.set()
+        worker.wait(time.monotonic() + 10)
