@@ -84,6 +84,7 @@ class World:
         self.settings = config.Settings(**given)
         self.services = list(services)
         self._tokens: dict[str, str] = {}
+        self._expected = False  # somebody has yet to become known to every service
         self.people: dict[str, str] = {}
         self._making_apps = threading.Lock()
         for service in services:
@@ -102,7 +103,10 @@ class World:
         return self.api("admin")
 
     def person(self, username: str, *, roles: Sequence[str] = (), branch: str = "", name: str = "") -> str:
-        """Add an employed person as the system does; answers the id."""
+        """Add an employed person as the system does, with a token; answers the id.
+
+        The next request waits until they are known everywhere, so that several are hired at once.
+        """
         commands = importlib.import_module("services.accounts.commands")
         with self.runtimes["accounts"].unit_of_work() as uow:
             person = commands.add_person(
@@ -114,29 +118,33 @@ class World:
                 branch=branch,
             )
         self.people[username] = person.id
-        self.settle()
+        self._give_token(username)
         return str(person.id)
 
     def api(self, username: str) -> Api:
         """A program with an API token of a person."""
         if username not in self._tokens:
-            commands = importlib.import_module("services.portal.commands")
-            with self.runtimes["portal"].unit_of_work() as uow:
-                self._tokens[username], _ = commands.issue_token(
-                    uow,
-                    person_id=self.people[username],
-                    kind="api",
-                    name="test",
-                    life=timedelta(days=30),
-                    secret=self.settings.secret,
-                )
-            self.settle()
+            self._give_token(username)
         return Api(self, self._tokens[username])
+
+    def _give_token(self, username: str) -> None:
+        commands = importlib.import_module("services.portal.commands")
+        with self.runtimes["portal"].unit_of_work() as uow:
+            self._tokens[username], _ = commands.issue_token(
+                uow,
+                person_id=self.people[username],
+                kind="api",
+                name="test",
+                life=timedelta(days=30),
+                secret=self.settings.secret,
+            )
+        self._expected = True
 
     # --- requests ---
 
     def client(self, path: str) -> FlaskClient:
         """A fresh client (no cookies) of the app that owns a path; the portal owns the rest."""
+        self.await_people()
         first = path.lstrip("/").partition("/")[0].partition("?")[0]
         return self.app(first if first in self.runtimes else "portal").test_client()
 
@@ -147,6 +155,11 @@ class World:
                 self._apps[service] = self.runtimes[service].web()
             return self._apps[service]
 
+    def await_people(self) -> None:
+        """Let whoever was hired, or given a token, become known to every service."""
+        if self._expected:
+            self.settle()
+
     # --- deliveries ---
 
     def settle(self, *, chaos: int | None = None) -> None:
@@ -154,6 +167,7 @@ class World:
 
         With `chaos`, a seed: consumers take turns at random, some deliveries come twice, some late.
         """
+        self._expected = False
         dice = random.Random(chaos)
         consumers = [consumer for found in self._consumers.values() for consumer in found]
         for _ in range(SETTLE_ROUNDS):

@@ -156,10 +156,12 @@ class ApartWorld(World):
 
     def client(self, path: str) -> Any:
         """A fresh client of whoever owns a path."""
+        self.await_people()
         return WsgiClient(forward(self._running.port_of(path)))
 
     def settle(self, *, chaos: int | None = None) -> None:
         """Wait until every event is sent, handled and indexed; the chaos is the processes' own."""
+        self._expected = False
         wait_until(self._rests, SETTLE_SECONDS, "the services come to rest")
 
     def _rests(self) -> bool:

@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -148,7 +149,8 @@ class Engine:
         if pid in _CHILDREN:
             _CHILDREN[pid].poll()  # reaps it
         fields = _fields(pid)
-        return pid if fields and fields[0] != "Z" and int(fields[19]) == started else None
+        lives = fields and int(fields[19]) == started and (fields[0] != "Z" or _threads(pid) > 1)
+        return pid if lives else None
 
     def port(self, name: str) -> int:
         """The port of that name; chosen once, so that a server that was killed comes back on it."""
@@ -189,7 +191,7 @@ class Engine:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        said = [line for line in lines if line.strip() and not line.startswith(("\tat ", "    at "))]
+        said = [line for line in lines if line.strip() and not re.search(r"(^|\])\s+at ", line)]
         return " | ".join(line[:200] for line in said[-5:]) or "it said nothing"
 
 
@@ -199,6 +201,14 @@ def _fields(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _threads(pid: int) -> int:
+    """How many of its threads are left: a killed server keeps ports and locks until the last has ended."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def _started_at(pid: int) -> int:
