@@ -84,7 +84,8 @@ class Elasticsearch(Engine):
             str(self.home),
             str(config),
         ]
-        return command, {}
+        # It looks for classes in all that lies below its working directory, and fails where a file goes.
+        return command, {"cwd": self.home / "plugins"}
 
     def answers(self) -> bool:
         """Whether its shards are there."""

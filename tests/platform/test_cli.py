@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,19 @@ from shared import audit, cli, clock
 from shared.cli import care, keeping
 from shared.cli.ways import only_one
 from shared.tables import DeadLetterRow, PositionRow
-from shared.testing import World, on_real_engines
+from shared.testing import on_real_engines
+from shared.testing import world as make_world
 from tests.platform.agency import Agency
 from tests.platform.logs import create
 
+NOBODYS_PORT = 9  # where nothing listens, whatever runs on this machine meanwhile
+
 
 @pytest.fixture
-def agency(world: World) -> Agency:
-    return Agency(world).founded()
+def agency(tmp_path: Path) -> Iterator[Agency]:
+    with make_world(tmp_path, port=NOBODYS_PORT) as made:
+        made.found()
+        yield Agency(made).founded()
 
 
 def acm(agency: Agency, command: click.Command, *words: str) -> Result:

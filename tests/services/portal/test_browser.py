@@ -34,6 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made.person("new.one", name="新同事")
         set_password(made, "zhou.min")
         set_password(made, "admin")
+        made.await_people()
         (made.settings.home / "demo-sign-ins.json").write_text(json.dumps(DEMO))
         yield made
 
