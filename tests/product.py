@@ -33,18 +33,14 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def wait_until(holds: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Poll a condition; answers its first true value, fails with `what` after so many seconds.
-
-    At most half of the time is spent with asking: what is waited for needs the machine, too.
-    """
+    """Poll a condition; answers its first true value, fails with `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
-        asked = time.monotonic()
         found = holds()
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(max(0.02, time.monotonic() - asked))
+        time.sleep(0.02)
 
 
 class Product:
