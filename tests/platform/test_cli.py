@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from shared import audit, cli, clock
 from shared.cli import care, keeping
 from shared.cli.ways import only_one
 from shared.tables import DeadLetterRow, PositionRow
-from shared.testing import on_real_engines
-from shared.testing import world as make_world
+from shared.testing import World, on_real_engines
 from tests.platform.agency import Agency
 from tests.platform.logs import create
 
@@ -27,15 +25,14 @@ NOBODYS_PORT = 9  # where nothing listens, whatever runs on this machine meanwhi
 
 
 @pytest.fixture
-def agency(tmp_path: Path) -> Iterator[Agency]:
-    with make_world(tmp_path, port=NOBODYS_PORT) as made:
-        made.found()
-        yield Agency(made).founded()
+def agency(world: World) -> Agency:
+    return Agency(world).founded()
 
 
 def acm(agency: Agency, command: click.Command, *words: str) -> Result:
     """Run a command as `acm` does, once its settings are read."""
-    return CliRunner().invoke(command, words, obj=agency.world.settings)
+    settings = replace(agency.world.settings, port=NOBODYS_PORT)
+    return CliRunner().invoke(command, words, obj=settings)
 
 
 def lines(agency: Agency) -> dict[str, str]:
@@ -86,9 +83,9 @@ def test_a_schema_of_another_version_is_told(agency: Agency) -> None:
 
 def test_an_engine_that_is_away_is_a_line_and_no_crash(agency: Agency) -> None:
     away = {
-        "ACM_DATABASE_URL": "postgresql://acm@127.0.0.1:9/acm",
-        "ACM_LOG_URL": "kafka://127.0.0.1:9",
-        "ACM_SEARCH_URL": "http://127.0.0.1:9",
+        "ACM_DATABASE_URL": f"postgresql://acm@127.0.0.1:{NOBODYS_PORT}/acm",
+        "ACM_LOG_URL": f"kafka://127.0.0.1:{NOBODYS_PORT}",
+        "ACM_SEARCH_URL": f"http://127.0.0.1:{NOBODYS_PORT}",
     }
     settings = replace(agency.world.settings, engines=away)
     said = CliRunner().invoke(care.doctor, [], obj=settings)
