@@ -144,12 +144,12 @@ class World:
 
     def client(self, path: str) -> FlaskClient:
         """A fresh client (no cookies) of the app that owns a path; the portal owns the rest."""
-        self.await_people()
         first = path.lstrip("/").partition("/")[0].partition("?")[0]
         return self.app(first if first in self.runtimes else "portal").test_client()
 
     def app(self, service: str) -> Flask:
-        """A service's web app, made when it is first asked for."""
+        """A service's web app, made when it is first asked for; it knows whoever was hired before."""
+        self.await_people()
         with self._making_apps:
             if service not in self._apps:
                 self._apps[service] = self.runtimes[service].web()

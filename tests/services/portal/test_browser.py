@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from werkzeug.serving import make_server
 
 from shared.gateway import dispatcher
 from shared.testing import World
 from shared.testing import world as make_world
 from tests.browser_here import complaints
+from tests.platform.pages.agency import served
 from tests.services.portal.conftest import OTHER, PASSWORD, set_password
 
 pytestmark = pytest.mark.browser
@@ -34,18 +33,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made.person("new.one", name="新同事")
         set_password(made, "zhou.min")
         set_password(made, "admin")
-        made.await_people()
         (made.settings.home / "demo-sign-ins.json").write_text(json.dumps(DEMO))
         yield made
 
 
 @pytest.fixture(scope="module")
 def site(world: World) -> Iterator[str]:
-    apps = {name: running.web() for name, running in world.runtimes.items()}
-    server = make_server("127.0.0.1", 0, dispatcher(apps, root="portal"), threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(dispatcher({name: world.app(name) for name in world.runtimes}, root="portal")) as address:
+        yield address
 
 
 def open_page(chromium: Browser, site: str, language: str, *, theme: str, width: int) -> Page:
